@@ -1,0 +1,3 @@
+"""txmon: transaction monitoring for payment providers."""
+
+__version__ = "0.1.0"

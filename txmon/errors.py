@@ -1,0 +1,104 @@
+"""Every error txmon raises on purpose.
+
+    TxmonError(detail; code, status)
+    ├── ConfigError      settings, keys, command line
+    ├── InputError       an input file or a row cannot be read at all
+    ├── FeedError        a feed file is wrong; carries a source location
+    ├── RuleError        a rule, derived column, list or detector is wrong; carries a source location
+    ├── RuleErrors       all the RuleErrors of a pack at once
+    └── StateError       a snapshot or state file cannot be used
+
+This module owns the hierarchy and nothing else; it never formats for a transport.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+
+@dataclass(frozen=True, order=True)
+class SourceLocation:
+    """A place in a text file; line and column count from 1."""
+
+    path: str
+    line: int = 1
+    column: int = 1
+
+    def __str__(self) -> str:
+        return f"{self.path}:{self.line}:{self.column}"
+
+
+class TxmonError(Exception):
+    """Base of all errors; ``detail`` is for a human and names the remedy."""
+
+    code: ClassVar[str] = "txmon"
+    status: ClassVar[int] = 500
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail)
+        self.detail = detail
+
+
+class ConfigError(TxmonError):
+    """A setting, key or argument is missing or wrong."""
+
+    code = "config"
+    status = 400
+
+
+class InputError(TxmonError):
+    """An input file cannot be opened or is not what its feed says."""
+
+    code = "input"
+    status = 422
+
+
+class StateError(TxmonError):
+    """A snapshot does not fit the packs, the version or the format."""
+
+    code = "state"
+    status = 409
+
+
+class LocatedError(TxmonError):
+    """An error in a text file, shown as ``file:line:col: detail``."""
+
+    def __init__(self, detail: str, source: SourceLocation) -> None:
+        super().__init__(detail)
+        self.source = source
+
+    def __str__(self) -> str:
+        return f"{self.source}: {self.detail}"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, LocatedError) and str(self) == str(other)
+
+    def __hash__(self) -> int:
+        return hash(str(self))
+
+
+class FeedError(LocatedError):
+    """A feed file cannot be loaded."""
+
+    code = "feed"
+    status = 422
+
+
+class RuleError(LocatedError):
+    """A rule file, derived column, list or detector cannot be loaded."""
+
+    code = "rule"
+    status = 422
+
+
+class RuleErrors(TxmonError):
+    """Every error of a pack at once, in order of file, line and column."""
+
+    code = "rules"
+    status = 422
+
+    def __init__(self, errors: Sequence[RuleError]) -> None:
+        self.errors = tuple(sorted(errors, key=lambda e: (e.source, e.detail)))
+        super().__init__("\n".join(str(e) for e in self.errors))

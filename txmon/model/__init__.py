@@ -1,0 +1,1 @@
+"""Canonical events: the Arrow schema, profiles, money and identifiers. Never reads files of events."""
