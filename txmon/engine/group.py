@@ -1,0 +1,218 @@
+"""A group: the windows of one key, their state, and the calls into the kernels.
+
+Owns growth of the arrays, the sweep of keys that fell silent, and snapshot and restore. Never evaluates
+an expression: it is given codes, masks and values.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from txmon.engine import state as st
+from txmon.engine.advance import advance
+from txmon.engine.hashing import rehash
+from txmon.engine.interner import new_table
+from txmon.engine.layout import GroupLayout
+from txmon.engine.lookback import ACC_COLUMNS, lookback
+from txmon.engine.slab import D_COLUMNS, D_DISTINCT
+from txmon.engine.treap import NODE_COLUMNS
+from txmon.errors import StateError
+
+_SUM_SAFE = 2**62
+
+
+@dataclass(frozen=True)
+class Values:
+    """Features of some rows: integers (or images of doubles) by feature and row, and which are known."""
+
+    value: st.I64
+    known: np.ndarray
+    high: st.I64
+
+
+class Group:
+    """State of the windows over one key."""
+
+    def __init__(self, layout: GroupLayout) -> None:
+        self.layout = layout
+        self._L = layout.layout
+        self._rows = np.empty((1024, self._L.dims[D_COLUMNS]), np.int64)
+        self._perm = np.empty(0, np.int64)
+        self._keys = np.empty((0, len(layout.fresh_line)), np.int64)
+        self._table = new_table(1024 if self._L.dims[D_DISTINCT] else 2)
+        self._free = np.full(64, -1, np.int64)
+        self._nodes = np.empty((0, NODE_COLUMNS), np.int64)
+        self._meta = np.zeros(st.META_CELLS, np.int64)
+        self._meta[st.M_FREE_NODE] = -1
+        self._total = 0  # sum of |value| ever seen; sums fit 64 bits while it does
+        self._size = 0
+
+    # -- batches -------------------------------------------------------------------------------------
+
+    def advance(self, batch: st.Batch, bound: int) -> tuple[Values, st.I64]:
+        """Count a batch; returns the features of its rows and the numbers of the rows that came late.
+
+        Features of late rows and of rows with a null key are unknown. `bound`: rows not newer may be
+        forgotten.
+        """
+        n = len(batch.key)
+        self._ensure_keys(int(batch.key.max(initial=-1)) + 1)
+        self._note_magnitude(batch)
+        out = self._output(n, n)
+        self._meta[st.M_LATE] = 0
+        done = 0
+        while True:
+            self._meta[st.M_FAIL] = 0
+            done = advance(self._L, self._state(), batch, out, done, bound)
+            if done == n:
+                break
+            self._grow(int(self._meta[st.M_FAIL]))
+        return Values(out.value, out.known, out.high), out.late[: self._meta[st.M_LATE]]
+
+    def at(self, key: st.I64, time: st.I64, order: st.I64, wanted: np.ndarray) -> Values:
+        """Features at past times; requests of one event stand together, times rising.
+
+        `wanted` marks the features (by number) that are needed; the others stay unknown.
+        """
+        L = self._L
+        out = self._output(len(key), 0)
+        lines = self._keys[np.unique(key[key >= 0])] if len(self._keys) else self._keys
+        longest = int((lines[:, st.SNEXT] - lines[:, st.SFIRST]).max(initial=0))
+        distincts = int((L.e_d >= 0).sum())
+        slots = 1 << max(4, int(2 * longest * distincts).bit_length())
+        window = np.zeros(len(L.span), np.int64)
+        window[L.f_w[wanted]] = 1
+        work = st.Work(
+            acc=np.zeros((max(1, len(L.e_n)), ACC_COLUMNS), np.int64),
+            cursor=np.zeros((len(L.span), 2), np.int64),
+            scratch=np.zeros((slots, 4), np.int64),
+            stamp=np.zeros(1, np.int64),
+            window=window,
+            wanted=wanted.astype(np.int64),
+        )
+        self._ensure_keys(int(key.max(initial=-1)) + 1)
+        lookback(L, self._state(), st.Requests(key, time, order), work, out)
+        return Values(out.value, out.known, out.high)
+
+    @property
+    def rows_scanned(self) -> int:
+        """Rows read by late evaluations so far."""
+        return int(self._meta[st.M_SCANNED])
+
+    @property
+    def head(self) -> st.I64:
+        """Newest event time by key, TIME_MIN where none."""
+        return self._keys[: self._size, st.HEAD]
+
+    def bytes_used(self) -> dict[str, int]:
+        """Bytes of the arrays in use, by part."""
+        return {
+            "rows": int(self._meta[st.M_ROWS]) * self._rows.shape[1] * 8,
+            "positions": self._perm.nbytes,
+            "keys": self._size * self._keys.shape[1] * 8,
+            "distinct": self._table.nbytes if self._L.dims[D_DISTINCT] else 0,
+            "nodes": self._nodes.nbytes,
+        }
+
+    # -- arrays --------------------------------------------------------------------------------------
+
+    def _state(self) -> st.State:
+        return st.State(
+            self._rows,
+            self._perm,
+            self._keys,
+            self._keys.view(np.float64),
+            self._table,
+            self._free,
+            self._nodes,
+            self._meta,
+        )
+
+    def _output(self, n: int, late: int) -> st.Output:
+        nf = len(self.layout.features)
+        value = np.zeros((nf, n), np.int64)
+        high = np.zeros((nf, n if self._total >= _SUM_SAFE else 0), np.int64)
+        return st.Output(value, value.view(np.float64), np.zeros((nf, n), np.uint8), high, np.empty(late, np.int64))
+
+    def _note_magnitude(self, batch: st.Batch) -> None:
+        if self._total < _SUM_SAFE and batch.value.size:
+            # In Python integers: one batch alone may leave 64 bits.
+            largest = max(int(batch.value.max()), -int(batch.value.min()))
+            self._total += largest * len(batch.value)
+
+    def _ensure_keys(self, count: int) -> None:
+        if count > self._size:
+            if count > len(self._keys):
+                longer = np.empty((max(count, 64, int(len(self._keys) * 1.5)), self._keys.shape[1]), np.int64)
+                longer[: self._size] = self._keys[: self._size]
+                self._keys = longer
+            self._keys[self._size : count] = self.layout.fresh_line
+            self._size = count
+
+    def _grow(self, reason: int) -> None:
+        if reason == st.FAIL_ROWS:
+            self._rows = _longer(self._rows)
+            if len(self._perm):
+                self._perm = _longer(self._perm, len(self._rows))
+        elif reason == st.FAIL_PERM:
+            self._perm = _longer(self._perm, len(self._rows))
+        elif reason == st.FAIL_HASH:
+            table = new_table(self._table.shape[0] * 2)
+            rehash(self._table, table)
+            self._table = table
+        elif reason == st.FAIL_NODES:
+            self._nodes = _longer(self._nodes)
+        else:
+            raise AssertionError(f"kernel stopped without a reason ({reason})")
+
+    # -- snapshot ------------------------------------------------------------------------------------
+
+    def snapshot(self) -> dict[str, np.ndarray]:
+        """Return the whole state as plain integer arrays."""
+        return {
+            "rows": self._rows[: self._meta[st.M_ROWS]].copy(),
+            "perm": self._perm[: self._meta[st.M_ROWS]].copy(),
+            "keys": self._keys[: self._size].copy(),
+            "table": self._table[self._table[:, 2] >= 0],
+            "free": self._free.copy(),
+            "nodes": self._nodes[: self._meta[st.M_NODES]].copy(),
+            "meta": self._meta.copy(),
+            "total": np.array([min(self._total, _SUM_SAFE)], np.int64),
+        }
+
+    def restore(self, arrays: dict[str, np.ndarray]) -> None:
+        """Replace the state by a snapshot's.
+
+        Raises:
+            StateError: the snapshot was made for other features.
+        """
+        if arrays["rows"].shape[1:] != self._rows.shape[1:] or arrays["keys"].shape[1:] != self._keys.shape[1:]:
+            raise StateError("snapshot was made for another set of features; start from the journal instead")
+        self._rows = _room(arrays["rows"], 1024)
+        self._perm = _room(arrays["perm"], len(self._rows)) if len(arrays["perm"]) else np.empty(0, np.int64)
+        self._keys = arrays["keys"].copy()
+        self._size = len(self._keys)
+        slots = len(self._table)
+        while len(arrays["table"]) > slots * 0.6:
+            slots *= 2
+        self._table = new_table(slots)
+        rehash(arrays["table"], self._table)
+        self._free = arrays["free"].copy()
+        self._nodes = _room(arrays["nodes"], 0)
+        self._meta = arrays["meta"].copy()
+        self._total = int(arrays["total"][0])
+
+
+def _longer(array: np.ndarray, length: int | None = None) -> np.ndarray:
+    """Return a copy with more room; new cells are not touched, so they cost memory only when used."""
+    grown = np.empty((length or max(1024, int(len(array) * 1.6)), *array.shape[1:]), array.dtype)
+    grown[: len(array)] = array
+    return grown
+
+
+def _room(array: np.ndarray, at_least: int) -> np.ndarray:
+    grown = np.empty((max(at_least, len(array)), *array.shape[1:]), np.int64)
+    grown[: len(array)] = array
+    return grown

@@ -1,0 +1,274 @@
+"""Windows at a past time: the features of late events, second evaluations and marks of time.
+
+Works from the rows alone, by scanning the window; requests for one event at rising times slide over the
+rows instead of starting anew. Rows that arrived after the event are not seen. Never changes the state.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from txmon.engine.hashing import slot_of
+from txmon.engine.int128 import add128, double128, spread128, square128
+from txmon.engine.jit import inline, kernel
+from txmon.engine.slab import masked, position_after, row_at
+from txmon.engine.state import (
+    CAL_MONTH,
+    CAL_PREV_MONTH,
+    I64,
+    LENGTH,
+    M_SCANNED,
+    OP_AVG,
+    OP_COUNT,
+    OP_DISTINCT,
+    OP_FIRST,
+    OP_LAG,
+    OP_LAST,
+    OP_MAX,
+    OP_MIN,
+    OP_QUANTILE,
+    OP_STDDEV_POP,
+    OP_STDDEV_SAMP,
+    OP_SUM,
+    SNEXT,
+    Layout,
+    Output,
+    Requests,
+    State,
+    Work,
+)
+from txmon.engine.window import month_of
+
+A_N, A_S, A_SH, A_Q, A_QH, A_D, ACC_COLUMNS = range(7)
+
+
+@inline
+def is_integer(op: int) -> bool:
+    """True if an operation's result is an integer (or the image of its argument), not a double."""
+    return not (op == OP_AVG or op == OP_STDDEV_POP or op == OP_STDDEV_SAMP or op == OP_QUANTILE)
+
+
+@inline
+def to_double(L: Layout, m: int, v: int) -> float:
+    """Value of a measure as a double in its own unit."""
+    if L.mfloat[m] == 1:
+        bits = np.empty(1, np.int64)
+        bits[0] = v if v >= 0 else v ^ np.int64(0x7FFFFFFFFFFFFFFF)
+        return bits.view(np.float64)[0]
+    return np.float64(v) / L.mp10[m]
+
+
+@inline
+def bounds_at(L: Layout, w: int, t: int) -> tuple[int, int]:
+    """Rows of window `w` taken at time `t` satisfy ``low < time <= high``."""
+    if L.cal[w] == CAL_MONTH:
+        return L.months[month_of(L.months, t)] - 1, t
+    if L.cal[w] == CAL_PREV_MONTH:
+        month = month_of(L.months, t)
+        return L.months[month - 1] - 1, L.months[month] - 1
+    return t - L.span[w], t
+
+
+@inline
+def _finish(L: Layout, m: int, f: int, acc: I64) -> tuple[bool, int, float]:
+    op, n = L.f_op[f], acc[A_N]
+    if op == OP_COUNT:
+        return True, n, 0.0
+    if op == OP_DISTINCT:
+        return True, acc[A_D], 0.0
+    if n == 0:
+        return False, 0, 0.0
+    if op == OP_SUM:
+        return True, acc[A_S], 0.0
+    if op == OP_AVG:
+        return True, 0, double128(acc[A_SH], acc[A_S]) / (L.mp10[m] * n)
+    fits, spread = spread128(n, acc[A_SH], acc[A_S], acc[A_QH], acc[A_Q])
+    if not fits or (op == OP_STDDEV_SAMP and n < 2):
+        return False, 0, 0.0
+    d = n if op == OP_STDDEV_POP else n - 1
+    return True, 0, np.sqrt(spread / n / d) / L.mp10[m]
+
+
+@inline
+def _count(acc: I64, v: int, sign: int) -> None:
+    acc[A_N] += sign
+    acc[A_SH], acc[A_S] = add128(acc[A_SH], acc[A_S], (v * sign) >> 63, v * sign)
+
+
+@inline
+def _square(acc: I64, v: int) -> None:
+    vhi, vlo = square128(v)
+    acc[A_QH], acc[A_Q] = add128(acc[A_QH], acc[A_Q], vhi, vlo)
+
+
+@inline
+def _quantile(L: Layout, m: int, q: float, values: I64) -> float:
+    ordered = np.sort(values)
+    rank = (ordered.shape[0] - 1) * q
+    low, high = np.int64(np.floor(rank)), np.int64(np.ceil(rank))
+    a = to_double(L, m, ordered[low])
+    if low == high:
+        return a
+    share = rank - low
+    return a * (1.0 - share) + to_double(L, m, ordered[high]) * share
+
+
+@inline
+def scan_window(
+    L: Layout, S: State, k: int, f: int, limits: tuple[int, int, int], prior: bool
+) -> tuple[bool, int, float]:
+    """Value of one feature from the rows with ``low < time <= high`` and order up to `newest`.
+
+    `limits` is (low, high, newest); with `prior` the row whose order is `newest` itself is left out.
+    """
+    m, op = L.f_m[f], L.f_op[f]
+    acc = np.zeros(ACC_COLUMNS, np.int64)
+    if S.keys[k, LENGTH] == 0:
+        return _finish(L, m, f, acc)
+    low, high, newest = limits
+    p, end = position_after(S, k, low), position_after(S, k, high)
+    values = np.empty(end - p if op == OP_QUANTILE or op == OP_DISTINCT else 0, np.int64)
+    best, found = np.int64(0), False
+    c = L.mval[m]
+    while p < end:
+        r = row_at(S, k, p)
+        p += 1
+        S.meta[M_SCANNED] += 1
+        o = S.rows[r, 1]
+        if o > newest or ((prior or op == OP_LAG) and o == newest) or not masked(L, S, r, m):
+            continue
+        v = S.rows[r, c] if c >= 0 else np.int64(0)
+        if op == OP_LAG:
+            found, best = masked(L, S, r, L.mvalid[m]), v
+        elif op == OP_LAST or not found or (op == OP_MIN and v < best) or (op == OP_MAX and v > best):
+            best, found = v, True
+        if values.shape[0] > 0:
+            values[acc[A_N]] = v
+        _count(acc, v, 1)
+        if op == OP_STDDEV_POP or op == OP_STDDEV_SAMP:
+            _square(acc, v)
+    if op == OP_MIN or op == OP_MAX or op == OP_FIRST or op == OP_LAST or op == OP_LAG:
+        return found, best, 0.0
+    n = acc[A_N]
+    if op == OP_QUANTILE and n > 0:
+        return True, 0, _quantile(L, m, L.f_q[f], values[:n])
+    if op == OP_DISTINCT:
+        ordered = np.sort(values[:n])
+        for j in range(n):
+            if j == 0 or ordered[j] != ordered[j - 1]:
+                acc[A_D] += 1
+    return _finish(L, m, f, acc)
+
+
+@inline
+def _bump(scratch: I64, e: int, v: int, sign: int, stamp: int) -> int:
+    """Change the count of a value in the scratch table by `sign`; returns the new count."""
+    mask = scratch.shape[0] - 1
+    s = slot_of(e, v, mask)
+    while scratch[s, 3] == stamp and (scratch[s, 0] != e or scratch[s, 1] != v):
+        s = (s + 1) & mask
+    if scratch[s, 3] != stamp:
+        scratch[s, 0] = e
+        scratch[s, 1] = v
+        scratch[s, 2] = 0
+        scratch[s, 3] = stamp
+    scratch[s, 2] += sign
+    return scratch[s, 2]
+
+
+@inline
+def _slide_row(L: Layout, S: State, r: int, w: int, sign: int, work: Work, stamp: int) -> None:
+    """Add (or take away) one row to the running aggregates of window `w`."""
+    for j in range(L.wmptr[w], L.wmptr[w + 1]):
+        m = L.wm[j]
+        if not masked(L, S, r, m):
+            continue
+        e = L.entry[m, w]
+        v = S.rows[r, L.mval[m]] if L.mval[m] >= 0 else np.int64(0)
+        _count(work.acc[e], v, sign)
+        if L.e_d[e] >= 0:
+            count = _bump(work.scratch, e, v, sign, stamp)
+            if sign > 0 and count == 1:
+                work.acc[e, A_D] += 1
+            elif sign < 0 and count == 0:
+                work.acc[e, A_D] -= 1
+
+
+@inline
+def _slide(L: Layout, S: State, k: int, w: int, limits: tuple[int, int, int], work: Work, stamp: int) -> None:
+    """Move window `w` of the present request to ``low < time <= high``."""
+    low, high, newest = limits
+    a, end = work.cursor[w, 0], S.keys[k, SNEXT]
+    while a < end:
+        r = row_at(S, k, a)
+        if S.rows[r, 0] > high:
+            break
+        if S.rows[r, 1] <= newest:
+            _slide_row(L, S, r, w, 1, work, stamp)
+        S.meta[M_SCANNED] += 1
+        a += 1
+    b = work.cursor[w, 1]
+    while b < a:
+        r = row_at(S, k, b)
+        if S.rows[r, 0] > low:
+            break
+        if S.rows[r, 1] <= newest:
+            _slide_row(L, S, r, w, -1, work, stamp)
+        b += 1
+    work.cursor[w, 0] = a
+    work.cursor[w, 1] = b
+
+
+@inline
+def _slidable(L: Layout, f: int) -> bool:
+    """True if the feature can be kept while sliding: counts, sums, averages, distinct counts of spans."""
+    op = L.f_op[f]
+    if L.f_prior[f] == 1 or L.cal[L.f_w[f]] == CAL_PREV_MONTH:
+        return False
+    return op == OP_COUNT or op == OP_DISTINCT or op == OP_SUM or op == OP_AVG
+
+
+@kernel
+def lookback(L: Layout, S: State, requests: Requests, work: Work, out: Output) -> None:
+    """Write every wanted feature for each request.
+
+    Requests of one event stand together with rising times. `work` is scratch: its table must have room
+    for twice the rows of the largest key and distinct count.
+    """
+    n = requests.key.shape[0]
+    stamp = work.stamp[0]
+    for i in range(n):
+        k = requests.key[i]
+        if k < 0:
+            continue
+        t, newest = requests.time[i], requests.order[i]
+        again = i > 0 and requests.key[i - 1] == k and requests.order[i - 1] == newest
+        if not again:
+            stamp += 1
+            work.acc[:] = 0
+        for w in range(L.span.shape[0]):
+            if work.window[w] == 0 or S.keys[k, LENGTH] == 0:
+                continue
+            low, high = bounds_at(L, w, t)
+            if not again:
+                work.cursor[w, 0] = position_after(S, k, low)
+                work.cursor[w, 1] = work.cursor[w, 0]
+            _slide(L, S, k, w, (low, high, newest), work, stamp)
+        for f in range(L.f_op.shape[0]):
+            if work.wanted[f] == 0:
+                continue
+            if _slidable(L, f):
+                e = L.entry[L.f_m[f], L.f_w[f]]
+                known, v, x = _finish(L, L.f_m[f], f, work.acc[e])
+                if L.f_op[f] == OP_SUM and out.high.shape[1] > 0:
+                    out.high[f, i] = work.acc[e, A_SH]
+            else:
+                low, high = bounds_at(L, L.f_w[f], t)
+                known, v, x = scan_window(L, S, k, f, (low, high, newest), L.f_prior[f] == 1)
+            if known:
+                out.known[f, i] = 1
+                if is_integer(L.f_op[f]):
+                    out.value[f, i] = v
+                else:
+                    out.number[f, i] = x
+    work.stamp[0] = stamp

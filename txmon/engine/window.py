@@ -1,0 +1,308 @@
+"""Running aggregates of a key's windows: what a row adds when it arrives and takes when it leaves.
+
+Count, sum, sum of squares and distinct count are kept by addition and subtraction; minimum and maximum
+by a monotone stack threaded through the rows and shared by all windows of a measure (a window's maximum
+is the first element of the stack inside it); median and quantile by a treap; first and last by moving
+positions. Owns the cells of a key's line behind the row bookkeeping.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from txmon.engine.int128 import add128, neg128, square128
+from txmon.engine.jit import inline
+from txmon.engine.slab import (
+    D_DISTINCT,
+    find_last,
+    masked,
+    number_at,
+    physical,
+    row_at,
+    set_last,
+    supersede,
+    superseded,
+)
+from txmon.engine.state import (
+    CAL_MONTH,
+    FIRST,
+    HEAD,
+    I64,
+    SNEXT,
+    TIME_MAX,
+    TIME_MIN,
+    Layout,
+    State,
+)
+from txmon.engine.treap import treap_insert, treap_remove
+
+
+@inline
+def month_of(months: I64, t: int) -> int:
+    """Index of the month that holds time `t`."""
+    lo, hi = 0, months.shape[0]
+    while lo < hi:
+        mid = (lo + hi) >> 1
+        if months[mid] <= t:
+            lo = mid + 1
+        else:
+            hi = mid
+    return lo - 1
+
+
+@inline
+def lower_bound(L: Layout, w: int, t: int) -> int:
+    """Rows of window `w` at time `t` are newer than this."""
+    if L.cal[w] == CAL_MONTH:
+        return L.months[month_of(L.months, t)] - 1
+    return t - L.span[w]
+
+
+@inline
+def _add_sum(S: State, k: int, o: int, v: int) -> None:
+    hi, lo = add128(S.keys[k, o + 1], S.keys[k, o], v >> 63, v)
+    S.keys[k, o] = lo
+    S.keys[k, o + 1] = hi
+
+
+@inline
+def _add_square(S: State, k: int, o: int, v: int, sign: int) -> None:
+    vhi, vlo = square128(v)
+    if sign < 0:
+        vhi, vlo = neg128(vhi, vlo)
+    hi, lo = add128(S.keys[k, o + 1], S.keys[k, o], vhi, vlo)
+    S.keys[k, o] = lo
+    S.keys[k, o + 1] = hi
+
+
+@inline
+def _leave(L: Layout, S: State, k: int, w: int, number: int) -> None:
+    """Take a row out of window `w`."""
+    r = physical(S, k, number)
+    for j in range(L.wmptr[w], L.wmptr[w + 1]):
+        m = L.wm[j]
+        if not masked(L, S, r, m):
+            continue
+        e = L.entry[m, w]
+        v = S.rows[r, L.mval[m]] if L.mval[m] >= 0 else 0
+        S.keys[k, L.e_n[e]] -= 1
+        if L.e_s[e] >= 0:
+            _add_sum(S, k, L.e_s[e], -v)
+        if L.e_q[e] >= 0:
+            _add_square(S, k, L.e_q[e], v, -1)
+        if L.e_d[e] >= 0 and not superseded(L, S, r, L.mdist[m]):
+            S.keys[k, L.e_d[e]] -= 1
+        if L.e_x[e] >= 0 and S.keys[k, L.e_x[e]] == number:
+            S.keys[k, L.e_x[e]] = S.rows[r, L.mmax[m] + 1]
+        if L.e_i[e] >= 0 and S.keys[k, L.e_i[e]] == number:
+            S.keys[k, L.e_i[e]] = S.rows[r, L.mmin[m] + 1]
+        if L.e_t[e] >= 0:
+            S.keys[k, L.e_t[e]] = treap_remove(S.nodes, S.meta, S.keys[k, L.e_t[e]], v)
+
+
+@inline
+def expire(L: Layout, S: State, k: int, w: int, bound: int) -> None:
+    """Move the window's cursor past every row that is not newer than `bound`."""
+    o = L.woff[w]
+    if S.keys[k, o + 1] > bound:
+        return
+    c, end = S.keys[k, o], S.keys[k, SNEXT]
+    t = TIME_MAX
+    while c < end:
+        number = number_at(S, k, c)
+        t = S.rows[physical(S, k, number), 0]
+        if t > bound:
+            break
+        _leave(L, S, k, w, number)
+        c += 1
+    S.keys[k, o] = c
+    S.keys[k, o + 1] = t if c < end else TIME_MAX
+
+
+@inline
+def _stack_push(S: State, k: int, links: int, tail: int, value_column: int, sign: int, number: int) -> None:
+    """Push the newest row on a monotone stack (sign 1: maximum, -1: minimum)."""
+    r = physical(S, k, number)
+    v = S.rows[r, value_column]
+    first = S.keys[k, FIRST]
+    p = S.keys[k, tail]
+    while p >= first:
+        q = physical(S, k, p)
+        u = S.rows[q, value_column]
+        if (sign > 0 and u > v) or (sign < 0 and u < v):
+            break
+        p = S.rows[q, links]
+    if p >= first:
+        S.rows[physical(S, k, p), links + 1] = number
+        S.rows[r, links] = p
+    else:
+        S.rows[r, links] = -1
+    S.rows[r, links + 1] = -1
+    S.keys[k, tail] = number
+
+
+@inline
+def _stack_place(S: State, k: int, links: int, tail: int, value_column: int, sign: int, number: int) -> bool:
+    """Thread a late row into a monotone stack; false if a later row hides it."""
+    r = physical(S, k, number)
+    v, t = S.rows[r, value_column], S.rows[r, 0]
+    first = S.keys[k, FIRST]
+    p, after = S.keys[k, tail], np.int64(-1)
+    while p >= first:
+        q = physical(S, k, p)
+        if S.rows[q, 0] <= t:
+            break
+        after = p
+        p = S.rows[q, links]
+    if after >= 0:
+        u = S.rows[physical(S, k, after), value_column]
+        if (sign > 0 and u >= v) or (sign < 0 and u <= v):
+            return False
+    while p >= first:
+        q = physical(S, k, p)
+        u = S.rows[q, value_column]
+        if (sign > 0 and u > v) or (sign < 0 and u < v):
+            break
+        p = S.rows[q, links]
+    if p >= first:
+        S.rows[physical(S, k, p), links + 1] = number
+        S.rows[r, links] = p
+    else:
+        S.rows[r, links] = -1
+    S.rows[r, links + 1] = after
+    if after >= 0:
+        S.rows[physical(S, k, after), links] = number
+    else:
+        S.keys[k, tail] = number
+    return True
+
+
+@inline
+def _front(S: State, k: int, cell: int, value_column: int, sign: int, number: int, v: int) -> None:
+    """Make a row the window's extreme if it is not below the present one."""
+    f = S.keys[k, cell]
+    if f >= 0:
+        u = S.rows[physical(S, k, f), value_column]
+        if (sign > 0 and u > v) or (sign < 0 and u < v):
+            return
+    S.keys[k, cell] = number
+
+
+@inline
+def _last_occurrence(L: Layout, S: State, k: int, m: int, number: int) -> tuple[bool, int]:
+    """Enter a row in the table of last occurrences.
+
+    Returns (is the row its value's last occurrence, time of the last occurrence before it).
+    """
+    d = L.mdist[m]
+    r = physical(S, k, number)
+    v, t = S.rows[r, L.mval[m]], S.rows[r, 0]
+    a = k * L.dims[D_DISTINCT] + d
+    s = find_last(S, a, v)
+    if S.table[s, 2] < 0:
+        set_last(S, s, a, v, number)
+        return True, TIME_MIN
+    other = physical(S, k, S.table[s, 2])
+    if S.rows[other, 0] > t:
+        supersede(L, S, r, d)
+        return False, TIME_MIN
+    supersede(L, S, other, d)
+    set_last(S, s, a, v, number)
+    return True, S.rows[other, 0]
+
+
+@inline
+def enter(L: Layout, S: State, k: int, number: int, late: bool, lows: I64) -> None:
+    """Count a new row in the windows it lies in; `lows` are the windows' lower bounds at the head."""
+    r = physical(S, k, number)
+    t = S.rows[r, 0]
+    for m in range(L.mval.shape[0]):
+        if not masked(L, S, r, m):
+            continue
+        c = L.mval[m]
+        v = S.rows[r, c] if c >= 0 else 0
+        newest, previous = False, TIME_MIN
+        if L.mdist[m] >= 0:
+            newest, previous = _last_occurrence(L, S, k, m, number)
+        in_max, in_min = True, True
+        if L.mmax[m] >= 0:
+            if late:
+                in_max = _stack_place(S, k, L.mmax[m], L.mmaxt[m], c, 1, number)
+            else:
+                _stack_push(S, k, L.mmax[m], L.mmaxt[m], c, 1, number)
+        if L.mmin[m] >= 0:
+            if late:
+                in_min = _stack_place(S, k, L.mmin[m], L.mmint[m], c, -1, number)
+            else:
+                _stack_push(S, k, L.mmin[m], L.mmint[m], c, -1, number)
+        for j in range(L.mwptr[m], L.mwptr[m + 1]):
+            w = L.mwin[j]
+            if t <= lows[w]:
+                continue
+            e = L.entry[m, w]
+            S.keys[k, L.e_n[e]] += 1
+            if L.e_s[e] >= 0:
+                _add_sum(S, k, L.e_s[e], v)
+            if L.e_q[e] >= 0:
+                _add_square(S, k, L.e_q[e], v, 1)
+            if L.e_d[e] >= 0 and newest and previous <= lows[w]:
+                S.keys[k, L.e_d[e]] += 1
+            if L.e_x[e] >= 0 and in_max:
+                _front(S, k, L.e_x[e], c, 1, number, v)
+            if L.e_i[e] >= 0 and in_min:
+                _front(S, k, L.e_i[e], c, -1, number, v)
+            if L.e_t[e] >= 0:
+                S.keys[k, L.e_t[e]] = treap_insert(S.nodes, S.meta, S.keys[k, L.e_t[e]], v)
+
+
+@inline
+def shift_positions(L: Layout, S: State, k: int, q: int, lows: I64) -> None:
+    """After a late row took position `q`: move cursors and remembered positions behind it."""
+    number = number_at(S, k, q)
+    r = physical(S, k, number)
+    t = S.rows[r, 0]
+    for w in range(L.span.shape[0]):
+        o = L.woff[w]
+        if o < 0:
+            continue
+        inside = t > lows[w]
+        if not inside:
+            S.keys[k, o] += 1
+        elif q <= S.keys[k, o]:
+            S.keys[k, o + 1] = t
+        for j in range(L.wmptr[w], L.wmptr[w + 1]):
+            m = L.wm[j]
+            e = L.entry[m, w]
+            if L.e_f[e] < 0:
+                continue
+            if q <= S.keys[k, L.e_f[e]]:
+                if inside and masked(L, S, r, m):
+                    S.keys[k, L.e_f[e]] = q
+                elif q < S.keys[k, L.e_f[e]]:
+                    S.keys[k, L.e_f[e]] += 1
+    for m in range(L.mval.shape[0]):
+        o = L.mlast[m]
+        if o >= 0:
+            if q <= S.keys[k, o]:
+                S.keys[k, o] += 1
+            elif masked(L, S, r, m):
+                S.keys[k, o] = q
+
+
+@inline
+def note_last(L: Layout, S: State, k: int, position: int) -> None:
+    """After a row took the last position: remember it for first, last and lag."""
+    r = row_at(S, k, position)
+    for m in range(L.mval.shape[0]):
+        if L.mlast[m] >= 0 and masked(L, S, r, m):
+            S.keys[k, L.mlast[m]] = position
+
+
+@inline
+def advance_head(L: Layout, S: State, k: int, t: int, lows: I64) -> None:
+    """Bring every streaming window of a key to time `t`; fills the windows' lower bounds."""
+    for w in range(L.span.shape[0]):
+        if L.woff[w] >= 0:
+            lows[w] = lower_bound(L, w, t)
+            expire(L, S, k, w, lows[w])
+    S.keys[k, HEAD] = t
