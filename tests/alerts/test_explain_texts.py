@@ -80,19 +80,25 @@ def test_every_unit_has_a_short_text(unit: Unit, value: object, text: str) -> No
     assert explained("{v}", {"v": (unit, pa.array([value]))}) == [text]
 
 
-def test_columns_without_a_unit_are_shown_by_their_type() -> None:
+def test_columns_are_shown_by_their_unit() -> None:
     columns = {
         "event_time": pa.array([0], pa.timestamp("us", tz="UTC")),
+        "payer_opened_time": pa.array([0]),
         "card_prepaid": pa.array([False]),
         "lat": pa.chunked_array([[1.25]]),
         "mcc": pa.array(["7011"]),
+        "amount": pa.array([7000]),
+        "amount_original": pa.array([1234.56]),
         "day": pa.array([date(2026, 1, 5)]),
-        "n": pa.array([1000], pa.int32()),
+        "signed_amount": pa.array([-100]),
     }
-    compiled = compile_explain(rule("{event_time} {card_prepaid} {lat} {mcc} {day} {n} {absent}"), 2)
-    assert compiled(columns, 1).to_pylist() == ["1970-01-01T00:00:00Z no 1.25 7011 2026-01-05 1,000 unknown"]
-    money = compile_explain(rule("{amount}"), 2, "EUR", units={"amount": Unit.MONEY})
-    assert money({"amount": pa.array([7000])}, 1).to_pylist() == ["EUR 70.00"]
+    template = "{event_time}, {payer_opened_time} {card_prepaid} {lat} {mcc} {amount} {amount_original}"
+    units = {"day": Unit.DATE, "signed_amount": Unit.MONEY}
+    compiled = compile_explain(rule(template + " {day} {signed_amount} {absent}"), 2, "EUR", units=units)
+    assert compiled(columns, 1).to_pylist() == [
+        "1970-01-01T00:00:00Z, 1970-01-01T00:00:00Z "
+        "no 1.25 7011 EUR 70.00 1,234.56 2026-01-05 EUR -1.00 unknown"
+    ]
 
 
 def test_constant_templates_and_params_of_every_form() -> None:

@@ -21,25 +21,16 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from txmon.model.profile import PROFILE_FIELDS, event_column
-from txmon.model.schema import CANONICAL
+from txmon.rules.columns import columns
 from txmon.rules.ir import Rule, Unit
 
 Formatted = Callable[[Any], str | None]  # the text of one value; None where it has none
 UNKNOWN = "unknown"
 SUBJECT = "subject"
-_LEG_COLUMNS = ("account", "counterparty", "direction", "account_country", "counterparty_country")
 _DAY_MIN, _DAY_MAX = -719_162, 2_932_896  # 0001-01-01 and 9999-12-31, in days since the epoch
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SECOND_US = 1_000_000
 _TIME_UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
-
-
-def known_columns() -> frozenset[str]:
-    """Return every column a placeholder may name without a pack: canonical, profile, leg, built in."""
-    roles = {"account": ("payer", "payee", "account", "counterparty"), "merchant": ("merchant",)}
-    profile = {event_column(role, f) for f in PROFILE_FIELDS for role in roles[f.entity]}
-    return frozenset({*CANONICAL.names, *_LEG_COLUMNS, "amount", "amount_original", "own_transfer", *profile})
 
 
 def placeholders(template: str) -> list[str]:
@@ -65,7 +56,7 @@ def check_explain(rule: Rule, derived: Collection[str] = ()) -> list[str]:
     Raises:
         ValueError: the template itself is malformed, see `placeholders`.
     """
-    known = {SUBJECT, *(name for name, _ in rule.let), *rule.params, *derived} | known_columns()
+    known = {SUBJECT, *(name for name, _ in rule.let), *rule.params, *derived, *columns(rule.on)}
     return [name for name in placeholders(rule.explain) if name not in known]
 
 
@@ -74,19 +65,19 @@ class Explain:
     """A compiled template. `columns` are the names the caller has to bring: lets, columns, `subject`."""
 
     columns: tuple[str, ...]
-    pieces: tuple[str | tuple[str, Formatted | None], ...]
+    pieces: tuple[str | tuple[str, Formatted], ...]
 
-    def __call__(self, columns: Mapping[str, Any], n: int) -> Any:
+    def __call__(self, values: Mapping[str, Any], n: int) -> Any:
         """Return `n` texts (a string array). A name that is absent or null reads 'unknown'."""
         texts: list[Any] = []
         constant = True
         for piece in self.pieces:
             if isinstance(piece, str):
                 texts.append(piece)
-            elif piece[0] not in columns:
+            elif piece[0] not in values:
                 texts.append(UNKNOWN)
             else:
-                texts.append(_shown(columns[piece[0]], piece[1]))
+                texts.append(pc.fill_null(_by_value(_plain(values[piece[0]]), piece[1]), UNKNOWN))
                 constant = False
         if constant:
             return pa.array(["".join(texts)] * n, pa.string())
@@ -102,16 +93,15 @@ def compile_explain(
         rule: its lets bring their own units; its parameters are filled in here, once.
         money_scale: decimals of the base currency.
         currency: shown before every sum of base money; nothing is shown if empty.
-        units: units of columns. A column that is not named here is shown by its Arrow type, so a column
-            of integers that are money or times has to be named.
+        units: units of the pack's derived columns.
 
     Raises:
         ValueError: the template is malformed, see `placeholders`.
     """
     placeholders(rule.explain)
     let_units = {name: expr.unit for name, expr in rule.let}
-    column_units = {**(units or {}), **let_units}
-    pieces: list[str | tuple[str, Formatted | None]] = []
+    column_units = {SUBJECT: Unit.TEXT, **columns(rule.on), **(units or {}), **let_units}
+    pieces: list[str | tuple[str, Formatted]] = []
     for literal, name, _, _ in Formatter().parse(rule.explain):
         if literal:
             pieces.append(literal)
@@ -119,9 +109,11 @@ def compile_explain(
             continue
         if name in rule.params and name not in let_units:
             pieces.append(_parameter_text(rule.params[name]))
+        elif name == "amount_original":
+            # A double by unit, but a sum of money to the reader: whole, and in a currency of its own.
+            pieces.append((name, _formatter(Unit.MONEY_F, money_scale, "")))
         else:
-            unit = column_units.get(name)
-            pieces.append((name, _formatter(unit, money_scale, currency) if unit is not None else None))
+            pieces.append((name, _formatter(column_units.get(name, Unit.TEXT), money_scale, currency)))
     needed = dict.fromkeys(piece[0] for piece in pieces if isinstance(piece, tuple))
     return Explain(tuple(needed), tuple(pieces))
 
@@ -187,24 +179,6 @@ def _by_value(values: Any, text: Formatted) -> Any:
     encoded = values if pa.types.is_dictionary(values.type) else values.dictionary_encode()
     texts = [None if value is None else text(value) for value in encoded.dictionary.to_pylist()]
     return pa.array(texts, pa.string()).take(encoded.indices)
-
-
-def _shown(values: Any, text: Formatted | None) -> Any:
-    if text is None:
-        text = _formatter(_unit_of(values.type), 0, "")
-    return pc.fill_null(_by_value(_plain(values), text), UNKNOWN)
-
-
-def _unit_of(kind: Any) -> Unit:
-    if pa.types.is_boolean(kind):
-        return Unit.BOOL
-    if pa.types.is_timestamp(kind):
-        return Unit.TIME
-    if pa.types.is_date(kind):
-        return Unit.DATE
-    if pa.types.is_floating(kind):
-        return Unit.NUMBER
-    return Unit.COUNT if pa.types.is_integer(kind) else Unit.TEXT
 
 
 def _formatter(unit: Unit, scale: int, currency: str) -> Formatted:

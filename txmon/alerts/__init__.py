@@ -1,0 +1,7 @@
+"""Alerts: a deterministic fold over hits. Reads hits and rules; never events, never a clock."""
+
+from txmon.alerts.book import AlertBook
+from txmon.alerts.facts import ALERT_LINE, RuleFacts, Suppressor
+from txmon.alerts.tables import ALERTS, CHANGES
+
+__all__ = ["ALERTS", "ALERT_LINE", "CHANGES", "AlertBook", "RuleFacts", "Suppressor"]

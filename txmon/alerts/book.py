@@ -1,0 +1,195 @@
+"""The alert book: hits in, alerts out, one at a time and in order of arrival.
+
+A hit belongs to a subject: (entity, mode, subject type, subject id). The book keeps one current group a
+subject. While a group is not yet an alert it holds evidence that waits: what is older than its rule's
+dedup time drops out. A group becomes an alert when it has a hit of a rule that is not a signal and its
+score reaches the alert line. From then on every hit of the subject is gathered by that alert until the
+alert's window ends: the dedup time of each of its rules, counted from when that rule first joined. Inside
+the window a repeated hit is counted; a rule, or a value of a rule's dedup fields, that the alert has not
+seen yet is new evidence and a new revision. After the window the next hit starts a new group, so that a
+pattern which goes on is told again.
+
+Time is that of the events (`as_of` of a late or tick hit, else `event_time`). Nothing depends on how hits
+are cut into batches, on a clock or on chance. The book never drops an alert and never decides anything
+about one: that is a person's part.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from typing import Any, Protocol
+
+import pyarrow as pa
+
+from txmon.alerts.batch import Batch
+from txmon.alerts.facts import ALERT_LINE, RuleFacts, Suppressor, rule_facts
+from txmon.alerts.group import Evidence, Group, Key
+from txmon.alerts.score import Score, score_of
+from txmon.alerts.tables import CHANGES, alerts_table, group_tables, groups_of
+from txmon.errors import StateError
+from txmon.rules.ir import Rule
+
+_SCORES_KEPT = 8192
+OPENED, NEW_EVIDENCE, REPEAT = "opened", "new_evidence", "repeat"
+
+
+class HasRules(Protocol):
+    """What the book needs of a plan."""
+
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        """Every scored rule, live and shadow."""
+        ...
+
+
+class AlertBook:
+    """See the module. One writer at a time."""
+
+    def __init__(self, plan: HasRules, suppressors: Iterable[Suppressor] = ()) -> None:
+        self.facts: list[RuleFacts] = rule_facts(plan.rules)
+        self.alerts: list[Group] = []  # in the order in which they opened
+        self.suppressed = 0  # hits after which only a suppressor kept a group below the line
+        self._index = {f.id: f for f in self.facts}
+        self._current: dict[Key, Group] = {}
+        self._suppressors: dict[tuple[str, str], list[Suppressor]] = {}
+        for suppressor in suppressors:
+            subject = (suppressor.subject_type, suppressor.subject_id)
+            self._suppressors.setdefault(subject, []).append(suppressor)
+        # The same few sets of rules meet in most groups: a score is worked out once for each.
+        self._score = lru_cache(_SCORES_KEPT)(self._score_anew)
+
+    def apply(self, hits: Any) -> Any:
+        """Fold a table of hits, in order of arrival, into the book.
+
+        `hits` has the columns of hits.parquet and, where they matter, `entity`, `mode`, `holders`
+        (list of structs with `party` and `role`) and `dedup_key` (text of a rule's dedup fields beyond its
+        subject; null where there are none).
+
+        Returns:
+            `CHANGES`: a row for every hit that an alert took in: the hit's row number, the alert's id and
+            'opened', 'new_evidence' or 'repeat'. Hits that wait and hits of shadow rules have none.
+
+        Raises:
+            StateError: a hit names a rule that the plan does not have; nothing was changed.
+        """
+        batch = Batch(hits)
+        facts = self._facts_of(hits)
+        rows: list[int] = []
+        groups: list[Group] = []
+        kinds: list[str] = []
+        for row, (rule_id, key, dedup, score, time_us, event_us) in enumerate(batch.rows()):
+            fact = facts[rule_id]
+            if fact.shadow:
+                continue
+            group = self._current_group(key, time_us)
+            if group.row < 0:
+                batch.touched_groups.append(group)
+            group.row = row
+            evidence = group.evidence.get((fact.index, dedup))
+            fresh = evidence is None
+            if evidence is None:
+                evidence = Evidence(fact.index, dedup, score, 0, event_us, event_us, time_us)
+                group.evidence[fact.index, dedup] = evidence
+            if evidence.row < 0:
+                batch.touched_evidence.append(evidence)
+            evidence.row = row
+            risen = score > evidence.score
+            evidence.count += 1
+            evidence.score = max(score, evidence.score)
+            evidence.first_us = min(event_us, evidence.first_us)
+            evidence.last_us = max(event_us, evidence.last_us)
+            evidence.until_us = max(time_us + fact.dedup_us, evidence.until_us)
+            if not group.opened:
+                if not self._open(group, time_us, row):
+                    continue
+                kind = OPENED
+            else:
+                kind = self._join(group, fact, time_us, fresh=fresh, risen=risen)
+            rows.append(row)
+            groups.append(group)
+            kinds.append(kind)
+        batch.settle()
+        ids = {id(group): group.alert_id for group in batch.touched_groups if group.opened}
+        named = pa.array([ids[id(group)] for group in groups], pa.string())
+        return pa.table([pa.array(rows, pa.int64()), named, pa.array(kinds, pa.string())], schema=CHANGES)
+
+    def table(self) -> Any:
+        """Return every alert as alerts.parquet has it, in the order in which they opened."""
+        return alerts_table(self.alerts, self.facts)
+
+    def snapshot(self) -> dict[str, Any]:
+        """Return the whole book as Arrow tables of plain values, for `restore`."""
+        waiting = [group for group in self._current.values() if not group.opened]
+        current = {id(group) for group in self._current.values()}
+        flags = [id(group) in current for group in self.alerts] + [True] * len(waiting)
+        return group_tables([*self.alerts, *waiting], flags, self.facts, self.suppressed)
+
+    @classmethod
+    def restore(
+        cls, plan: HasRules, tables: Mapping[str, Any], suppressors: Iterable[Suppressor] = ()
+    ) -> AlertBook:
+        """Return the book that `snapshot` saved.
+
+        Raises:
+            StateError: the tables are of another version or name a rule that the plan does not have.
+        """
+        book = cls(plan, suppressors)
+        groups, flags, book.suppressed = groups_of(tables, book._index)
+        book.alerts = [group for group in groups if group.opened]
+        book._current = {g.key: g for g, current in zip(groups, flags, strict=True) if current}
+        return book
+
+    def _facts_of(self, hits: Any) -> dict[str, RuleFacts]:
+        unknown = sorted(set(hits["rule_id"].unique().to_pylist()) - self._index.keys())
+        if unknown:
+            raise StateError(
+                f"hits of rules that the plan does not have: {', '.join(unknown)}; use their packs"
+            )
+        return self._index
+
+    def _current_group(self, key: Key, time_us: int) -> Group:
+        group = self._current.get(key)
+        if group is not None and not group.opened:
+            for stale in [k for k, e in group.evidence.items() if e.until_us <= time_us]:
+                del group.evidence[stale]
+        elif group is not None and time_us >= group.until_us:
+            group = None
+        if group is None:
+            group = self._current[key] = Group(key)
+        return group
+
+    def _open(self, group: Group, time_us: int, row: int) -> bool:
+        """Make the group an alert if it is due."""
+        if all(self.facts[rule].signal for rule, _ in group.evidence):
+            return False
+        self._rescore(group, time_us)
+        if group.score.value < ALERT_LINE:
+            self.suppressed += group.score.unsuppressed >= ALERT_LINE
+            return False
+        group.opened = True
+        group.opened_us, group.opening_row = time_us, row
+        group.until_us = time_us + max(self.facts[rule].dedup_us for rule, _ in group.evidence)
+        self.alerts.append(group)
+        return True
+
+    def _join(self, group: Group, fact: RuleFacts, time_us: int, *, fresh: bool, risen: bool) -> str:
+        """Count a hit into an open alert; return the kind of change."""
+        if fresh:
+            group.revision += 1
+            if sum(rule == fact.index for rule, _ in group.evidence) == 1:
+                # Only a rule that is new extends the window: a pattern that finds a new counterparty
+                # every day would otherwise never be told again.
+                group.until_us = max(group.until_us, time_us + fact.dedup_us)
+        if fresh or risen:
+            self._rescore(group, time_us)
+        return NEW_EVIDENCE if fresh else REPEAT
+
+    def _rescore(self, group: Group, time_us: int) -> None:
+        _, _, kind, subject = group.key
+        recorded = self._suppressors.get((kind, subject), ())
+        valid = tuple(s for s in recorded if s.valid_from_us <= time_us < s.valid_to_us)
+        group.score = self._score(frozenset(group.rule_scores().items()), valid)
+
+    def _score_anew(self, scores: frozenset[tuple[int, float]], valid: tuple[Suppressor, ...]) -> Score:
+        return score_of(dict(scores), self.facts, valid)
