@@ -18,8 +18,8 @@ HITS = pa.schema(
         ("source", pa.string()), ("event_id", pa.string()), ("leg", pa.string()), ("event_time", TIME),
         ("rule_id", pa.string()), ("rule_version", pa.int64()), ("subject_type", pa.string()),
         ("subject_id", pa.string()), ("score", pa.float64()), ("features", pa.string()),
-        ("trigger", pa.string()), ("as_of", TIME), ("explanation", pa.string()), ("ingest_seq", pa.int64()), ("entity", pa.string()),
-        ("mode", pa.string()), ("dedup_key", pa.string()),
+        ("trigger", pa.string()), ("as_of", TIME), ("explanation", pa.string()), ("ingest_seq", pa.int64()),
+        ("entity", pa.string()), ("mode", pa.string()), ("dedup_key", pa.string()),
         ("holders", pa.list_(pa.struct([("party", pa.string()), ("role", pa.string())]))),
     ]
 )  # fmt: skip

@@ -86,29 +86,17 @@ class AlertBook:
             if group.row < 0:
                 batch.touched_groups.append(group)
             group.row = row
-            evidence = group.evidence.get((fact.index, dedup))
-            fresh = evidence is None
-            if evidence is None:
-                evidence = Evidence(fact.index, dedup, score, 0, event_us, event_us, time_us)
-                group.evidence[fact.index, dedup] = evidence
+            evidence = group.evidence_of(fact.index, dedup, event_us)
             if evidence.row < 0:
                 batch.touched_evidence.append(evidence)
             evidence.row = row
-            risen = score > evidence.score
-            evidence.count += 1
-            evidence.score = max(score, evidence.score)
-            evidence.first_us = min(event_us, evidence.first_us)
-            evidence.last_us = max(event_us, evidence.last_us)
-            evidence.until_us = max(time_us + fact.dedup_us, evidence.until_us)
-            if not group.opened:
-                if not self._open(group, time_us, row):
-                    continue
-                kind = OPENED
-            else:
-                kind = self._join(group, fact, time_us, fresh=fresh, risen=risen)
-            rows.append(row)
-            groups.append(group)
-            kinds.append(kind)
+            evidence.count_in(score, event_us, time_us + fact.dedup_us)
+            judge = self._join if group.opened else self._open
+            kind = judge(group, fact, evidence, time_us)
+            if kind is not None:
+                rows.append(row)
+                groups.append(group)
+                kinds.append(kind)
         batch.settle()
         ids = {id(group): group.alert_id for group in batch.touched_groups if group.opened}
         named = pa.array([ids[id(group)] for group in groups], pa.string())
@@ -151,45 +139,48 @@ class AlertBook:
     def _current_group(self, key: Key, time_us: int) -> Group:
         group = self._current.get(key)
         if group is not None and not group.opened:
-            for stale in [k for k, e in group.evidence.items() if e.until_us <= time_us]:
-                del group.evidence[stale]
+            group.drop_stale(time_us)
         elif group is not None and time_us >= group.until_us:
             group = None
         if group is None:
             group = self._current[key] = Group(key)
         return group
 
-    def _open(self, group: Group, time_us: int, row: int) -> bool:
-        """Make the group an alert if it is due."""
-        if all(self.facts[rule].signal for rule, _ in group.evidence):
-            return False
+    def _open(self, group: Group, fact: RuleFacts, evidence: Evidence, time_us: int) -> str | None:
+        """Make a waiting group an alert if it is due."""
+        group.scores[fact.index] = max(group.scores.get(fact.index, 0.0), evidence.score)
+        if all(self.facts[rule].signal for rule in group.scores):
+            return None
         self._rescore(group, time_us)
         if group.score.value < ALERT_LINE:
             self.suppressed += group.score.unsuppressed >= ALERT_LINE
-            return False
+            return None
         group.opened = True
-        group.opened_us, group.opening_row = time_us, row
-        group.until_us = time_us + max(self.facts[rule].dedup_us for rule, _ in group.evidence)
+        group.opened_us, group.opening_row = time_us, evidence.row
+        group.until_us = time_us + max(self.facts[rule].dedup_us for rule in group.scores)
         self.alerts.append(group)
-        return True
+        return OPENED
 
-    def _join(self, group: Group, fact: RuleFacts, time_us: int, *, fresh: bool, risen: bool) -> str:
-        """Count a hit into an open alert; return the kind of change."""
-        if fresh:
-            group.revision += 1
-            if sum(rule == fact.index for rule, _ in group.evidence) == 1:
-                # Only a rule that is new extends the window: a pattern that finds a new counterparty
-                # every day would otherwise never be told again.
-                group.until_us = max(group.until_us, time_us + fact.dedup_us)
-        if fresh or risen:
+    def _join(self, group: Group, fact: RuleFacts, evidence: Evidence, time_us: int) -> str:
+        """Count a hit into an open alert."""
+        known = group.scores.get(fact.index)
+        if known is None:
+            # Only a rule that is new extends the window: a pattern that finds a new counterparty every
+            # day would otherwise never be told again.
+            group.until_us = max(group.until_us, time_us + fact.dedup_us)
+        if known is None or evidence.score > known:
+            group.scores[fact.index] = evidence.score
             self._rescore(group, time_us)
-        return NEW_EVIDENCE if fresh else REPEAT
+        if evidence.count > 1:
+            return REPEAT
+        group.revision += 1
+        return NEW_EVIDENCE
 
     def _rescore(self, group: Group, time_us: int) -> None:
         _, _, kind, subject = group.key
         recorded = self._suppressors.get((kind, subject), ())
         valid = tuple(s for s in recorded if s.valid_from_us <= time_us < s.valid_to_us)
-        group.score = self._score(frozenset(group.rule_scores().items()), valid)
+        group.score = self._score(frozenset(group.scores.items()), valid)
 
     def _score_anew(self, scores: frozenset[tuple[int, float]], valid: tuple[Suppressor, ...]) -> Score:
         return score_of(dict(scores), self.facts, valid)

@@ -13,6 +13,7 @@ EvidenceKey = tuple[int, str | None]  # rule index, value of the rule's dedup fi
 Holder = tuple[str, str]  # party, role
 Opening = tuple[str, str, str, str, str]  # source, event_id, leg or '', rule_id, trigger
 
+_NEVER = -(2**63)
 # One account is one subject, whichever side of a payment a rule looked at it from.
 _ACCOUNT_ROLES = frozenset({"payer", "payee", "account"})
 
@@ -28,13 +29,25 @@ class Evidence:
 
     rule: int
     dedup: str | None
-    score: float
-    count: int
     first_us: int
-    last_us: int
-    until_us: int  # while the group waits: from then on this evidence no longer counts
+    last_us: int = _NEVER
+    until_us: int = _NEVER  # while the group waits: from then on this evidence no longer counts
+    score: float = 0.0
+    count: int = 0
     explanation: str = ""
     row: int = -1  # row of the newest hit in the batch being applied
+
+    def count_in(self, score: float, event_us: int, until_us: int) -> None:
+        """Add one hit."""
+        self.count += 1
+        if score > self.score:
+            self.score = score
+        if event_us < self.first_us:
+            self.first_us = event_us
+        if event_us > self.last_us:
+            self.last_us = event_us
+        if until_us > self.until_us:
+            self.until_us = until_us
 
 
 @dataclass(slots=True)
@@ -43,6 +56,7 @@ class Group:
 
     key: Key
     evidence: dict[EvidenceKey, Evidence] = field(default_factory=dict)
+    scores: dict[int, float] = field(default_factory=dict)  # each rule once, the highest it came with
     opened: bool = False
     opening: Opening = ("", "", "", "", "")
     opened_us: int = 0
@@ -60,9 +74,19 @@ class Group:
         facts = json.dumps([*self.key, *self.opening], ensure_ascii=True, separators=(",", ":"))
         return "al-" + hashlib.sha256(facts.encode("ascii")).hexdigest()[:24]
 
-    def rule_scores(self) -> dict[int, float]:
-        """Return each rule once with the highest score it came with."""
-        scores: dict[int, float] = {}
-        for evidence in self.evidence.values():
-            scores[evidence.rule] = max(scores.get(evidence.rule, 0.0), evidence.score)
-        return scores
+    def drop_stale(self, time_us: int) -> None:
+        """Forget what waits for too long: evidence whose `until_us` has come."""
+        stale = [key for key, evidence in self.evidence.items() if evidence.until_us <= time_us]
+        if stale:
+            for key in stale:
+                del self.evidence[key]
+            self.scores.clear()
+            for evidence in self.evidence.values():
+                self.scores[evidence.rule] = max(self.scores.get(evidence.rule, 0.0), evidence.score)
+
+    def evidence_of(self, rule: int, dedup: str | None, event_us: int) -> Evidence:
+        """Return the evidence of a rule and dedup value, new and empty if there was none."""
+        evidence = self.evidence.get((rule, dedup))
+        if evidence is None:
+            evidence = self.evidence[rule, dedup] = Evidence(rule, dedup, event_us)
+        return evidence

@@ -89,7 +89,7 @@ def alerts_table(alerts: Iterable[Group], facts: Sequence[RuleFacts]) -> Any:
 
 def _alert_row(group: Group, facts: Sequence[RuleFacts]) -> dict[str, Any]:
     entity, mode, subject_type, subject_id = group.key
-    rules = [facts[index] for index in sorted(group.rule_scores())]
+    rules = [facts[index] for index in sorted(group.scores)]
     protect = any(rule.protect for rule in rules)
     source, event_id, _, rule_id, _ = group.opening
     return {
@@ -217,7 +217,9 @@ def groups_of(
                 f"alert snapshot names rule {rule_id}, which the plan does not have; use its packs"
             )
         evidence = Evidence(rule=index[rule_id].index, **row)
-        groups[place].evidence[evidence.rule, evidence.dedup] = evidence
+        group = groups[place]
+        group.evidence[evidence.rule, evidence.dedup] = evidence
+        group.scores[evidence.rule] = max(group.scores.get(evidence.rule, 0.0), evidence.score)
     return groups, [row["current"] for row in rows], int(meta[b"suppressed"])
 
 
