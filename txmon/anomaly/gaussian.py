@@ -41,6 +41,7 @@ class Moments(NamedTuple):
     learned: npt.NDArray[np.int64]
     window: int
     grace_period: int
+    half: float  # 0.5 at run time: river takes a power, a constant exponent would compile to a square root
 
 
 def make_moments(settings: Settings, slots: int) -> Moments:
@@ -53,6 +54,7 @@ def make_moments(settings: Settings, slots: int) -> Moments:
         np.zeros(slots, np.int64),
         settings.window_size,
         settings.grace_period,
+        0.5,
     )
 
 
@@ -63,7 +65,7 @@ def deviation(moments: Moments, slot: int, y: float) -> float:
     variance = moments.squares[slot] / (n - 1.0) if n > 1.0 else 0.0
     if variance <= 0.0:
         return math.nan
-    return float((y - moments.mean[slot]) / variance**0.5)
+    return float((y - moments.mean[slot]) / variance**moments.half)
 
 
 @kernel

@@ -186,6 +186,9 @@ def read_settings(detector: Detector) -> Settings:
         raise check.error(
             f"window_size is {numbers['window_size']:g}", "give at least 10 for half-space trees"
         )
+    if detector.model == GAUSSIAN and 0 < numbers["window_size"] < numbers["grace_period"]:
+        what = f"window_size is {numbers['window_size']:g}, below the grace_period"
+        raise check.error(what, f"give 0 (all values) or at least {numbers['grace_period']:g}")
     if numbers["warm_up"] * numbers["budget"] < 1:
         raise check.error(
             f"warm_up {numbers['warm_up']:g} is too short for a budget of {numbers['budget']:g}",
