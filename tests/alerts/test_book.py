@@ -148,7 +148,8 @@ def test_only_an_exact_list_match_recommends_a_hold_and_protection_beats_it() ->
     listed = rule("l", when=Call("and", (on_list("counterparty"), on_list("mcc")), Unit.BOOL), let=())
     negated = rule("n", when=Call("not", (on_list("counterparty"),), Unit.BOOL), let=())
     category = rule("c", when=on_list("mcc"), let=())
-    pack = Pack((listed, negated, category, rule("v", protect=True)))
+    behaviour = rule("b", when=on_list("counterparty"))
+    pack = Pack((listed, negated, category, behaviour, rule("v", protect=True)))
     rows = [
         hit("l", 1, "ac-1"),
         hit("n", 1, "ac-2"),
@@ -156,9 +157,10 @@ def test_only_an_exact_list_match_recommends_a_hold_and_protection_beats_it() ->
         hit("l", 1, "ac-4"),
         hit("v", 1, "ac-4"),
     ]
+    rows.append(hit("b", 1, "ac-5"))
     alerts, _ = told(pack, rows)
-    assert [a["recommendation"] for a in alerts] == ["hold", "review", "review", "review"]
-    assert [a["protect"] for a in alerts] == [False, False, False, True]
+    assert [a["recommendation"] for a in alerts] == ["hold", "review", "review", "review", "review"]
+    assert [a["protect"] for a in alerts] == [False, False, False, True, False]
     assert [p["part"] for p in json.loads(alerts[0]["parts"])] == ["list_match"]
 
 

@@ -80,7 +80,8 @@ def _family(rule: Rule) -> Family:
     expressions = [rule.when, *(expr for _, expr in rule.let)]
     if any(isinstance(node, AnomalyRef) for expr in expressions for node in walk(expr)):
         return "anomaly"
-    return "list" if _demands_list_match(rule.when) else "pattern"
+    # A rule that measures behaviour too uses its list to say what kind of business it looks at.
+    return "list" if not rule_features(rule) and _demands_list_match(rule.when) else "pattern"
 
 
 def _demands_list_match(when: Expr) -> bool:
