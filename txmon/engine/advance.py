@@ -56,10 +56,10 @@ def quantile_of(L: Layout, S: State, m: int, root: int, n: int, q: float) -> flo
     rank = (n - 1) * q
     low = np.int64(np.floor(rank))
     high = np.int64(np.ceil(rank))
-    a = to_double(L, m, treap_kth(S.nodes, root, low))
+    a = to_double(L, S, m, treap_kth(S.nodes, root, low))
     if low == high:
         return a
-    b = to_double(L, m, treap_kth(S.nodes, root, high))
+    b = to_double(L, S, m, treap_kth(S.nodes, root, high))
     share = rank - low
     return a * (1.0 - share) + b * share
 
@@ -172,21 +172,21 @@ def _read_all(L: Layout, S: State, k: int, prior: int, t: int, out: Output, i: i
 
 
 @inline
-def _insert_late(L: Layout, S: State, k: int, row: tuple[int, int], masks: I64, vals: I64, lows: I64) -> None:
+def _insert_late(L: Layout, S: State, k: int, row: tuple[int, int], masks: I64, vals: I64) -> None:
     for w in range(L.span.shape[0]):
         if L.woff[w] >= 0:
-            lows[w] = lower_bound(L, w, S.keys[k, HEAD])
+            S.lows[w] = lower_bound(L, w, S.keys[k, HEAD])
     number = write_row(L, S, k, row, masks, vals)
     q = place_late(S, k, row[0], number)
-    shift_positions(L, S, k, q, lows)
-    enter(L, S, k, number, True, lows)
+    shift_positions(L, S, k, q)
+    enter(L, S, k, number, True)
     for f in range(L.f_cache.shape[0]):
         if L.f_cache[f] >= 0:
             S.keys[k, L.f_cache[f] + 2] = -1
 
 
 @inline
-def _append(L: Layout, S: State, k: int, row: tuple[int, int], masks: I64, vals: I64, lows: I64) -> None:
+def _append(L: Layout, S: State, k: int, row: tuple[int, int], masks: I64, vals: I64) -> None:
     position = S.keys[k, SNEXT]
     number = write_row(L, S, k, row, masks, vals)
     if S.keys[k, PERMUTED] == 1:
@@ -196,7 +196,7 @@ def _append(L: Layout, S: State, k: int, row: tuple[int, int], masks: I64, vals:
         o = L.woff[w]
         if o >= 0 and S.keys[k, o] == position:
             S.keys[k, o + 1] = row[0]
-    enter(L, S, k, number, False, lows)
+    enter(L, S, k, number, False)
     note_last(L, S, k, position)
 
 
@@ -210,7 +210,6 @@ def advance(L: Layout, S: State, batch: Batch, out: Output, start: int, bound: i
     ``meta[M_LATE]``.
     """
     n = batch.key.shape[0]
-    lows = np.empty(L.span.shape[0], np.int64)
     treaps = L.dims[D_TREAPS]
     for i in range(start, n):
         k = batch.key[i]
@@ -225,15 +224,15 @@ def advance(L: Layout, S: State, batch: Batch, out: Output, start: int, bound: i
             if store:
                 if not perm_ready(S) or not make_room(L, S, k, bound):
                     return i
-                _insert_late(L, S, k, (t, batch.order[i]), batch.mask[i], batch.value[i], lows)
+                _insert_late(L, S, k, (t, batch.order[i]), batch.mask[i], batch.value[i])
             out.late[S.meta[M_LATE]] = i
             S.meta[M_LATE] += 1
             continue
-        advance_head(L, S, k, t, lows)
+        advance_head(L, S, k, t)
         if store and not make_room(L, S, k, bound):
             return i
         _read_all(L, S, k, 1, t, out, i)
         if store:
-            _append(L, S, k, (t, batch.order[i]), batch.mask[i], batch.value[i], lows)
+            _append(L, S, k, (t, batch.order[i]), batch.mask[i], batch.value[i])
         _read_all(L, S, k, 0, t, out, i)
     return n

@@ -15,9 +15,9 @@ from txmon.engine.advance import advance
 from txmon.engine.hashing import rehash
 from txmon.engine.interner import new_table
 from txmon.engine.layout import GroupLayout
-from txmon.engine.lookback import ACC_COLUMNS, lookback
+from txmon.engine.lookback import lookback
 from txmon.engine.slab import D_COLUMNS, D_DISTINCT
-from txmon.engine.treap import NODE_COLUMNS
+from txmon.engine.treap import DEPTH_MAX, NODE_COLUMNS
 from txmon.errors import StateError
 
 _SUM_SAFE = 2**62
@@ -46,6 +46,11 @@ class Group:
         self._nodes = np.empty((0, NODE_COLUMNS), np.int64)
         self._meta = np.zeros(st.META_CELLS, np.int64)
         self._meta[st.M_FREE_NODE] = -1
+        self._lows = np.zeros(len(self._L.span), np.int64)
+        self._path = np.zeros(DEPTH_MAX, np.int64)
+        self._buffer = np.zeros(64, np.int64)
+        self._cast = np.zeros(1, np.int64)
+        self._acc = np.zeros((1, st.ACC_COLUMNS), np.int64)
         self._total = 0  # sum of |value| ever seen; sums fit 64 bits while it does
         self._size = 0
 
@@ -85,7 +90,7 @@ class Group:
         window = np.zeros(len(L.span), np.int64)
         window[L.f_w[wanted]] = 1
         work = st.Work(
-            acc=np.zeros((max(1, len(L.e_n)), ACC_COLUMNS), np.int64),
+            acc=np.zeros((max(1, len(L.e_n)), st.ACC_COLUMNS), np.int64),
             cursor=np.zeros((len(L.span), 2), np.int64),
             scratch=np.zeros((slots, 4), np.int64),
             stamp=np.zeros(1, np.int64),
@@ -128,6 +133,12 @@ class Group:
             self._free,
             self._nodes,
             self._meta,
+            self._lows,
+            self._path,
+            self._buffer,
+            self._cast,
+            self._cast.view(np.float64),
+            self._acc,
         )
 
     def _output(self, n: int, late: int) -> st.Output:
@@ -164,6 +175,8 @@ class Group:
             self._table = table
         elif reason == st.FAIL_NODES:
             self._nodes = _longer(self._nodes)
+        elif reason == st.FAIL_BUFFER:
+            self._buffer = np.zeros(len(self._buffer) * 4, np.int64)
         else:
             raise AssertionError(f"kernel stopped without a reason ({reason})")
 
@@ -202,6 +215,7 @@ class Group:
         self._free = arrays["free"].copy()
         self._nodes = _room(arrays["nodes"], 0)
         self._meta = arrays["meta"].copy()
+        self._buffer = np.zeros(max(64, int(self._meta[st.M_LONGEST])), np.int64)
         self._total = int(arrays["total"][0])
 
 

@@ -13,6 +13,7 @@ from txmon.engine.int128 import add128, double128, spread128, square128
 from txmon.engine.jit import inline, kernel
 from txmon.engine.slab import masked, position_after, row_at
 from txmon.engine.state import (
+    ACC_COLUMNS,
     CAL_MONTH,
     CAL_PREV_MONTH,
     I64,
@@ -39,7 +40,7 @@ from txmon.engine.state import (
 )
 from txmon.engine.window import month_of
 
-A_N, A_S, A_SH, A_Q, A_QH, A_D, ACC_COLUMNS = range(7)
+A_N, A_S, A_SH, A_Q, A_QH, A_D = range(6)
 
 
 @inline
@@ -49,12 +50,11 @@ def is_integer(op: int) -> bool:
 
 
 @inline
-def to_double(L: Layout, m: int, v: int) -> float:
+def to_double(L: Layout, S: State, m: int, v: int) -> float:
     """Value of a measure as a double in its own unit."""
     if L.mfloat[m] == 1:
-        bits = np.empty(1, np.int64)
-        bits[0] = v if v >= 0 else v ^ np.int64(0x7FFFFFFFFFFFFFFF)
-        return bits.view(np.float64)[0]
+        S.cast[0] = v if v >= 0 else v ^ np.int64(0x7FFFFFFFFFFFFFFF)
+        return S.castf[0]
     return np.float64(v) / L.mp10[m]
 
 
@@ -70,19 +70,20 @@ def bounds_at(L: Layout, w: int, t: int) -> tuple[int, int]:
 
 
 @inline
-def _finish(L: Layout, m: int, f: int, acc: I64) -> tuple[bool, int, float]:
-    op, n = L.f_op[f], acc[A_N]
+def _finish(L: Layout, f: int, acc: I64, e: int) -> tuple[bool, int, float]:
+    """Result of a feature from line `e` of an accumulator."""
+    m, op, n = L.f_m[f], L.f_op[f], acc[e, A_N]
     if op == OP_COUNT:
         return True, n, 0.0
     if op == OP_DISTINCT:
-        return True, acc[A_D], 0.0
+        return True, acc[e, A_D], 0.0
     if n == 0:
         return False, 0, 0.0
     if op == OP_SUM:
-        return True, acc[A_S], 0.0
+        return True, acc[e, A_S], 0.0
     if op == OP_AVG:
-        return True, 0, double128(acc[A_SH], acc[A_S]) / (L.mp10[m] * n)
-    fits, spread = spread128(n, acc[A_SH], acc[A_S], acc[A_QH], acc[A_Q])
+        return True, 0, double128(acc[e, A_SH], acc[e, A_S]) / (L.mp10[m] * n)
+    fits, spread = spread128(n, acc[e, A_SH], acc[e, A_S], acc[e, A_QH], acc[e, A_Q])
     if not fits or (op == OP_STDDEV_SAMP and n < 2):
         return False, 0, 0.0
     d = n if op == OP_STDDEV_POP else n - 1
@@ -90,27 +91,53 @@ def _finish(L: Layout, m: int, f: int, acc: I64) -> tuple[bool, int, float]:
 
 
 @inline
-def _count(acc: I64, v: int, sign: int) -> None:
-    acc[A_N] += sign
-    acc[A_SH], acc[A_S] = add128(acc[A_SH], acc[A_S], (v * sign) >> 63, v * sign)
+def _count(acc: I64, e: int, v: int, sign: int) -> None:
+    acc[e, A_N] += sign
+    acc[e, A_SH], acc[e, A_S] = add128(acc[e, A_SH], acc[e, A_S], (v * sign) >> 63, v * sign)
 
 
 @inline
 def _square(acc: I64, v: int) -> None:
     vhi, vlo = square128(v)
-    acc[A_QH], acc[A_Q] = add128(acc[A_QH], acc[A_Q], vhi, vlo)
+    acc[0, A_QH], acc[0, A_Q] = add128(acc[0, A_QH], acc[0, A_Q], vhi, vlo)
 
 
 @inline
-def _quantile(L: Layout, m: int, q: float, values: I64) -> float:
-    ordered = np.sort(values)
-    rank = (ordered.shape[0] - 1) * q
+def _sift(a: I64, root: int, n: int) -> None:
+    v = a[root]
+    while True:
+        child = 2 * root + 1
+        if child >= n:
+            break
+        if child + 1 < n and a[child + 1] > a[child]:
+            child += 1
+        if a[child] <= v:
+            break
+        a[root] = a[child]
+        root = child
+    a[root] = v
+
+
+@inline
+def sort_front(a: I64, n: int) -> None:
+    """Sort the first `n` cells in place (heap sort: the kernels may not allocate)."""
+    for root in range(n // 2 - 1, -1, -1):
+        _sift(a, root, n)
+    for end in range(n - 1, 0, -1):
+        a[0], a[end] = a[end], a[0]
+        _sift(a, 0, end)
+
+
+@inline
+def _quantile(L: Layout, S: State, f: int, n: int) -> float:
+    sort_front(S.buffer, n)
+    rank = (n - 1) * L.f_q[f]
     low, high = np.int64(np.floor(rank)), np.int64(np.ceil(rank))
-    a = to_double(L, m, ordered[low])
+    a = to_double(L, S, L.f_m[f], S.buffer[low])
     if low == high:
         return a
     share = rank - low
-    return a * (1.0 - share) + to_double(L, m, ordered[high]) * share
+    return a * (1.0 - share) + to_double(L, S, L.f_m[f], S.buffer[high]) * share
 
 
 @inline
@@ -121,13 +148,14 @@ def scan_window(
 
     `limits` is (low, high, newest); with `prior` the row whose order is `newest` itself is left out.
     """
-    m, op = L.f_m[f], L.f_op[f]
-    acc = np.zeros(ACC_COLUMNS, np.int64)
+    m, op, acc = L.f_m[f], L.f_op[f], S.acc
+    for j in range(ACC_COLUMNS):
+        acc[0, j] = 0
     if S.keys[k, LENGTH] == 0:
-        return _finish(L, m, f, acc)
+        return _finish(L, f, acc, 0)
     low, high, newest = limits
     p, end = position_after(S, k, low), position_after(S, k, high)
-    values = np.empty(end - p if op == OP_QUANTILE or op == OP_DISTINCT else 0, np.int64)
+    keep = op == OP_QUANTILE or op == OP_DISTINCT
     best, found = np.int64(0), False
     c = L.mval[m]
     while p < end:
@@ -142,22 +170,22 @@ def scan_window(
             found, best = masked(L, S, r, L.mvalid[m]), v
         elif op == OP_LAST or not found or (op == OP_MIN and v < best) or (op == OP_MAX and v > best):
             best, found = v, True
-        if values.shape[0] > 0:
-            values[acc[A_N]] = v
-        _count(acc, v, 1)
+        if keep:
+            S.buffer[acc[0, A_N]] = v
+        _count(acc, 0, v, 1)
         if op == OP_STDDEV_POP or op == OP_STDDEV_SAMP:
             _square(acc, v)
     if op == OP_MIN or op == OP_MAX or op == OP_FIRST or op == OP_LAST or op == OP_LAG:
         return found, best, 0.0
-    n = acc[A_N]
+    n = acc[0, A_N]
     if op == OP_QUANTILE and n > 0:
-        return True, 0, _quantile(L, m, L.f_q[f], values[:n])
+        return True, 0, _quantile(L, S, f, n)
     if op == OP_DISTINCT:
-        ordered = np.sort(values[:n])
+        sort_front(S.buffer, n)
         for j in range(n):
-            if j == 0 or ordered[j] != ordered[j - 1]:
-                acc[A_D] += 1
-    return _finish(L, m, f, acc)
+            if j == 0 or S.buffer[j] != S.buffer[j - 1]:
+                acc[0, A_D] += 1
+    return _finish(L, f, acc, 0)
 
 
 @inline
@@ -185,7 +213,7 @@ def _slide_row(L: Layout, S: State, r: int, w: int, sign: int, work: Work, stamp
             continue
         e = L.entry[m, w]
         v = S.rows[r, L.mval[m]] if L.mval[m] >= 0 else np.int64(0)
-        _count(work.acc[e], v, sign)
+        _count(work.acc, e, v, sign)
         if L.e_d[e] >= 0:
             count = _bump(work.scratch, e, v, sign, stamp)
             if sign > 0 and count == 1:
@@ -245,7 +273,9 @@ def lookback(L: Layout, S: State, requests: Requests, work: Work, out: Output) -
         again = i > 0 and requests.key[i - 1] == k and requests.order[i - 1] == newest
         if not again:
             stamp += 1
-            work.acc[:] = 0
+            for e in range(work.acc.shape[0]):
+                for j in range(ACC_COLUMNS):
+                    work.acc[e, j] = 0
         for w in range(L.span.shape[0]):
             if work.window[w] == 0 or S.keys[k, LENGTH] == 0:
                 continue
@@ -259,7 +289,7 @@ def lookback(L: Layout, S: State, requests: Requests, work: Work, out: Output) -
                 continue
             if _slidable(L, f):
                 e = L.entry[L.f_m[f], L.f_w[f]]
-                known, v, x = _finish(L, L.f_m[f], f, work.acc[e])
+                known, v, x = _finish(L, f, work.acc, e)
                 if L.f_op[f] == OP_SUM and out.high.shape[1] > 0:
                     out.high[f, i] = work.acc[e, A_SH]
             else:

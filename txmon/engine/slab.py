@@ -11,6 +11,7 @@ import numpy as np
 from txmon.engine.hashing import slot_of
 from txmon.engine.jit import inline
 from txmon.engine.state import (
+    FAIL_BUFFER,
     FAIL_HASH,
     FAIL_PERM,
     FAIL_ROWS,
@@ -19,6 +20,7 @@ from txmon.engine.state import (
     LENGTH,
     M_FAIL,
     M_HASH,
+    M_LONGEST,
     M_ROWS,
     NEXT,
     PERMUTED,
@@ -189,6 +191,10 @@ def make_room(L: Layout, S: State, k: int, bound: int) -> bool:
         if used * 4 <= length * 3 and used < length:
             return True
     longer = FIRST_LENGTH if length == 0 else length * 2
+    if longer > S.buffer.shape[0]:
+        S.meta[M_FAIL] = FAIL_BUFFER
+        return False
+    S.meta[M_LONGEST] = max(S.meta[M_LONGEST], longer)
     c = size_class(longer)
     start = S.free[c]
     if start >= 0:

@@ -28,14 +28,15 @@ TIME_MAX = np.iinfo(np.int64).max
 # columns of a key's line
 START, LENGTH, FIRST, NEXT, SFIRST, SNEXT, HEAD, PERMUTED, KEY_COLUMNS = range(9)
 # cells of `meta`
-M_ROWS, M_HASH, M_NODES, M_FREE_NODE, M_LATE, M_SCANNED, M_FAIL, META_CELLS = range(8)
+M_ROWS, M_HASH, M_NODES, M_FREE_NODE, M_LATE, M_SCANNED, M_FAIL, M_LONGEST, META_CELLS = range(9)
 # why a kernel stopped early
-FAIL_ROWS, FAIL_PERM, FAIL_HASH, FAIL_NODES = 1, 2, 3, 4
+FAIL_ROWS, FAIL_PERM, FAIL_HASH, FAIL_NODES, FAIL_BUFFER = 1, 2, 3, 4, 5
 
 # operations of a feature
 (OP_COUNT, OP_DISTINCT, OP_SUM, OP_AVG, OP_MIN, OP_MAX, OP_STDDEV_POP, OP_STDDEV_SAMP, OP_FIRST, OP_LAST, OP_LAG,
  OP_QUANTILE) = range(12)  # fmt: skip
 
+ACC_COLUMNS = 6  # cells of an accumulator in `lookback`
 CAL_SPAN, CAL_MONTH, CAL_PREV_MONTH = 0, 1, 2
 
 
@@ -89,6 +90,12 @@ class State(NamedTuple):
     free: I64  # per size class: first free slab, -1 = none
     nodes: I64  # (n, 6): value, count, size, left, right, priority
     meta: I64
+    lows: I64  # scratch: lower bound of each window at the head
+    path: I64  # scratch of the treaps
+    buffer: I64  # scratch: as long as the longest slab
+    cast: I64  # scratch: one cell ..
+    castf: F64  # .. and the same as a double
+    acc: I64  # scratch: one accumulator, (1, ACC_COLUMNS)
 
 
 class Batch(NamedTuple):

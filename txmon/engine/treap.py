@@ -13,7 +13,7 @@ from txmon.engine.jit import inline
 from txmon.engine.state import FAIL_NODES, I64, M_FAIL, M_FREE_NODE, M_NODES
 
 VALUE, COUNT, SIZE, LEFT, RIGHT, PRIORITY, NODE_COLUMNS = range(7)
-DEPTH_MAX = 512
+DEPTH_MAX = 512  # cells of `path`; a tree of 10**9 nodes is about 80 deep
 
 
 @inline
@@ -90,11 +90,10 @@ def _rotate_up(nodes: I64, path: I64, depth: int) -> int:
 
 
 @inline
-def treap_insert(nodes: I64, meta: I64, root: int, value: int) -> int:
+def treap_insert(nodes: I64, meta: I64, path: I64, root: int, value: int) -> int:
     """Insert a value; returns the new root (-1 is the empty tree)."""
     if root < 0:
         return _new_node(nodes, meta, value)
-    path = np.empty(DEPTH_MAX, np.int64)
     depth = 0
     n = root
     while n >= 0:
@@ -116,12 +115,11 @@ def treap_insert(nodes: I64, meta: I64, root: int, value: int) -> int:
 
 
 @inline
-def _merge(nodes: I64, left: int, right: int) -> int:
+def _merge(nodes: I64, spine: I64, left: int, right: int) -> int:
     """Join two trees, all of `left` below all of `right`; iterative, top down."""
     root = -1
     hook = -1  # node whose child is open
     right_side = False
-    spine = np.empty(DEPTH_MAX, np.int64)
     depth = 0
     while left >= 0 and right >= 0:
         if nodes[left, PRIORITY] >= nodes[right, PRIORITY]:
@@ -156,7 +154,7 @@ def _merge(nodes: I64, left: int, right: int) -> int:
 
 
 @inline
-def treap_remove(nodes: I64, meta: I64, root: int, value: int) -> int:
+def treap_remove(nodes: I64, meta: I64, path: I64, root: int, value: int) -> int:
     """Remove one occurrence of a value that is in the tree; returns the new root."""
     parent = -1
     n = root
@@ -168,7 +166,7 @@ def treap_remove(nodes: I64, meta: I64, root: int, value: int) -> int:
         nodes[n, COUNT] -= 1
         nodes[n, SIZE] -= 1
         return root
-    joined = _merge(nodes, nodes[n, LEFT], nodes[n, RIGHT])
+    joined = _merge(nodes, path, nodes[n, LEFT], nodes[n, RIGHT])
     nodes[n, LEFT] = meta[M_FREE_NODE]
     meta[M_FREE_NODE] = n
     if parent < 0:

@@ -97,7 +97,7 @@ def _leave(L: Layout, S: State, k: int, w: int, number: int) -> None:
         if L.e_i[e] >= 0 and S.keys[k, L.e_i[e]] == number:
             S.keys[k, L.e_i[e]] = S.rows[r, L.mmin[m] + 1]
         if L.e_t[e] >= 0:
-            S.keys[k, L.e_t[e]] = treap_remove(S.nodes, S.meta, S.keys[k, L.e_t[e]], v)
+            S.keys[k, L.e_t[e]] = treap_remove(S.nodes, S.meta, S.path, S.keys[k, L.e_t[e]], v)
 
 
 @inline
@@ -212,8 +212,8 @@ def _last_occurrence(L: Layout, S: State, k: int, m: int, number: int) -> tuple[
 
 
 @inline
-def enter(L: Layout, S: State, k: int, number: int, late: bool, lows: I64) -> None:
-    """Count a new row in the windows it lies in; `lows` are the windows' lower bounds at the head."""
+def enter(L: Layout, S: State, k: int, number: int, late: bool) -> None:
+    """Count a new row in the windows it lies in; `S.lows` are the windows' lower bounds at the head."""
     r = physical(S, k, number)
     t = S.rows[r, 0]
     for m in range(L.mval.shape[0]):
@@ -237,7 +237,7 @@ def enter(L: Layout, S: State, k: int, number: int, late: bool, lows: I64) -> No
                 _stack_push(S, k, L.mmin[m], L.mmint[m], c, -1, number)
         for j in range(L.mwptr[m], L.mwptr[m + 1]):
             w = L.mwin[j]
-            if t <= lows[w]:
+            if t <= S.lows[w]:
                 continue
             e = L.entry[m, w]
             S.keys[k, L.e_n[e]] += 1
@@ -245,18 +245,18 @@ def enter(L: Layout, S: State, k: int, number: int, late: bool, lows: I64) -> No
                 _add_sum(S, k, L.e_s[e], v)
             if L.e_q[e] >= 0:
                 _add_square(S, k, L.e_q[e], v, 1)
-            if L.e_d[e] >= 0 and newest and previous <= lows[w]:
+            if L.e_d[e] >= 0 and newest and previous <= S.lows[w]:
                 S.keys[k, L.e_d[e]] += 1
             if L.e_x[e] >= 0 and in_max:
                 _front(S, k, L.e_x[e], c, 1, number, v)
             if L.e_i[e] >= 0 and in_min:
                 _front(S, k, L.e_i[e], c, -1, number, v)
             if L.e_t[e] >= 0:
-                S.keys[k, L.e_t[e]] = treap_insert(S.nodes, S.meta, S.keys[k, L.e_t[e]], v)
+                S.keys[k, L.e_t[e]] = treap_insert(S.nodes, S.meta, S.path, S.keys[k, L.e_t[e]], v)
 
 
 @inline
-def shift_positions(L: Layout, S: State, k: int, q: int, lows: I64) -> None:
+def shift_positions(L: Layout, S: State, k: int, q: int) -> None:
     """After a late row took position `q`: move cursors and remembered positions behind it."""
     number = number_at(S, k, q)
     r = physical(S, k, number)
@@ -265,7 +265,7 @@ def shift_positions(L: Layout, S: State, k: int, q: int, lows: I64) -> None:
         o = L.woff[w]
         if o < 0:
             continue
-        inside = t > lows[w]
+        inside = t > S.lows[w]
         if not inside:
             S.keys[k, o] += 1
         elif q <= S.keys[k, o]:
@@ -299,10 +299,10 @@ def note_last(L: Layout, S: State, k: int, position: int) -> None:
 
 
 @inline
-def advance_head(L: Layout, S: State, k: int, t: int, lows: I64) -> None:
+def advance_head(L: Layout, S: State, k: int, t: int) -> None:
     """Bring every streaming window of a key to time `t`; fills the windows' lower bounds."""
     for w in range(L.span.shape[0]):
         if L.woff[w] >= 0:
-            lows[w] = lower_bound(L, w, t)
-            expire(L, S, k, w, lows[w])
+            S.lows[w] = lower_bound(L, w, t)
+            expire(L, S, k, w, S.lows[w])
     S.keys[k, HEAD] = t
