@@ -1,1 +1,5 @@
-"""Rules: load, check, type, plan, compile to Arrow and render as SQL. Never imports the engine."""
+"""Rules: load, check, type, plan, and render as Arrow functions and as SQL. Never runs the engine."""
+
+from txmon.rules.pack import load_pack
+
+__all__ = ["load_pack"]

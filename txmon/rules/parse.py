@@ -1,0 +1,502 @@
+"""Expression text to syntax tree: exactly the SQL that a rule may use, with the place of every node.
+
+A Pratt parser over DuckDB's operator precedence. What it has no form for is refused by name, so the
+grammar is the allow-list: no subquery, no statement, no cast but the listed ones, no window but a bare
+name. Predicates do not chain (``a = b = c``, ``a < b in (true)`` need parentheses), as DuckDB has it.
+Owns syntax; never knows columns, units or functions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal
+
+from txmon.rules.tokens import ExpressionError, Token, tokenize
+
+MAX_CHAIN = 40  # operators of one left-associative chain: bounds every later recursion
+NUMBER_DIGITS = 38
+
+
+@dataclass(frozen=True)
+class Node:
+    """A syntax node: `kind` says what `value` and `kids` are; [start, end) is its place in the text.
+
+    name column | number Decimal | string text | param name | null | bool | interval microseconds |
+    typed (type) string | unary op | binary op | and | or | not | is_null | in (kids: x, items...) |
+    in_list name | in_param name | like | case (when, then, ..., [else]; value = has else) | cast type |
+    call name | star | window (kids: call, [filter]; value = window name) | distinct
+    """
+
+    kind: str
+    value: str | bool | int | Decimal | None
+    kids: tuple[Node, ...]
+    start: int
+    end: int
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+RESERVED = _words(
+    "and or not is null true false in like between case when then else end over filter where distinct "
+    "cast try_cast interval select from with union exists all any some order group having limit window "
+    "as using on join collate lambda ilike similar qualify insert update delete create drop alter attach "
+    "copy install load pragma set call export import values"
+)
+_COMPARISONS = frozenset({"=", "<>", "<", "<=", ">", ">="})
+_STATEMENTS = _words(
+    "select from with union insert update delete create drop alter attach copy install load pragma set "
+    "call export import values"
+)
+_UNITS = {
+    "microsecond": 1,
+    "millisecond": 1_000,
+    "second": 1_000_000,
+    "minute": 60_000_000,
+    "hour": 3_600_000_000,
+    "day": 86_400_000_000,
+    "week": 604_800_000_000,
+}
+_CASTS = {
+    "double": "double",
+    "float": "double",
+    "bigint": "bigint",
+    "integer": "bigint",
+    "int": "bigint",
+    "varchar": "varchar",
+    "text": "varchar",
+}
+# names that some versions of SQL read without parentheses and whose value depends on the moment or session
+_AMBIENT = _words(
+    "current_date current_time current_timestamp localtime localtimestamp current_user session_user "
+    "current_schema current_catalog current_role"
+)
+
+
+def parse(text: str) -> Node:
+    """Parse one expression.
+
+    Raises:
+        ExpressionError: with the offset of the construct that is refused.
+    """
+    parser = _Parser(tokenize(text))
+    node = parser.expression()
+    parser.finish()
+    return node
+
+
+class _Parser:
+    """Recursive descent over tokens; nesting is bounded by `tokenize`."""
+
+    def __init__(self, tokens: list[Token]) -> None:
+        self._tokens = tokens
+        self._at = 0
+
+    @property
+    def _next(self) -> Token:
+        return self._tokens[self._at]
+
+    def _take(self) -> Token:
+        token = self._tokens[self._at]
+        self._at = min(self._at + 1, len(self._tokens) - 1)
+        return token
+
+    def _word(self, *words: str, ahead: int = 0) -> bool:
+        token = self._tokens[min(self._at + ahead, len(self._tokens) - 1)]
+        return token.kind == "name" and not token.quoted and token.text in words
+
+    def _op(self, *ops: str) -> bool:
+        return self._next.kind == "op" and self._next.text in ops
+
+    def _expect_op(self, op: str, after: str) -> Token:
+        if not self._op(op):
+            raise ExpressionError(f"expected `{op}` {after}, found {describe(self._next)}", self._next.start)
+        return self._take()
+
+    def _expect_word(self, word: str, after: str) -> Token:
+        if not self._word(word):
+            raise ExpressionError(
+                f"expected `{word}` {after}, found {describe(self._next)}", self._next.start
+            )
+        return self._take()
+
+    def finish(self) -> None:
+        """Refuse anything that follows the expression."""
+        token = self._next
+        if token.kind == "end":
+            return
+        if self._word("order", "limit", "union", "group", "from", "where", "having", "qualify", "window"):
+            raise ExpressionError(
+                f"clause `{token.text}` is not accepted: an expression, not a query", token.start
+            )
+        if self._word("as"):
+            raise ExpressionError("an alias (`as`) is not accepted here", token.start)
+        raise ExpressionError(f"expected an operator or the end, found {describe(token)}", token.start)
+
+    # precedence, loosest first
+    def expression(self) -> Node:
+        return self._chain("or", lambda: self._chain("and", self._negation))
+
+    def _chain(self, word: str, operand: Callable[[], Node]) -> Node:
+        first = operand()
+        kids = [first]
+        while self._word(word):
+            self._take()
+            kids.append(operand())
+        if len(kids) == 1:
+            return first
+        return Node(word, None, tuple(kids), first.start, kids[-1].end)
+
+    def _negation(self) -> Node:
+        if self._word("not"):
+            token = self._take()
+            kid = self._negation()
+            return Node("not", None, (kid,), token.start, kid.end)
+        return self._predicate()
+
+    def _predicate(self) -> Node:
+        left = self._binary(0)
+        node = self._predicate_on(left)
+        if node is not left and (self._op(*_COMPARISONS) or self._word("is", "in", "like", "between", "not")):
+            raise ExpressionError(
+                f"comparisons do not chain; put `{describe(self._next, bare=True)}` and its side in parentheses",
+                self._next.start,
+            )
+        return node
+
+    def _predicate_on(self, left: Node) -> Node:
+        if self._op(*_COMPARISONS):
+            op = self._take().text
+            if self._word("all", "any", "some"):
+                raise ExpressionError(
+                    f"`{self._next.text} (...)` is a subquery form; not accepted", self._next.start
+                )
+            right = self._binary(0)
+            return Node("binary", op, (left, right), left.start, right.end)
+        if self._word("is"):
+            return self._is(left)
+        if self._word("isnull", "notnull"):
+            raise ExpressionError(
+                f"`{self._next.text}` is not accepted; write `is [not] null`", self._next.start
+            )
+        negated = self._word("not") and self._word("in", "like", "between", ahead=1)
+        if negated:
+            self._take()
+        node = left
+        if self._word("in"):
+            node = self._in(left)
+        elif self._word("like"):
+            self._take()
+            pattern = self._binary(0)
+            node = Node("like", None, (left, pattern), left.start, pattern.end)
+            if self._word("escape"):
+                raise ExpressionError("`escape` is not accepted; use contains(x, '...')", self._next.start)
+        elif self._word("between"):
+            self._take()
+            low = self._binary(0)
+            self._expect_word("and", "between the bounds of `between`")
+            high = self._binary(0)
+            node = Node("between", None, (left, low, high), left.start, high.end)
+        elif self._word("ilike", "similar", "glob"):
+            raise ExpressionError(
+                f"`{self._next.text}` is not accepted; write lower(x) like '...'", self._next.start
+            )
+        return Node("not", None, (node,), node.start, node.end) if negated else node
+
+    def _is(self, left: Node) -> Node:
+        self._take()
+        negated = self._word("not")
+        if negated:
+            self._take()
+        if self._word("null"):
+            end = self._take().end
+            node = Node("is_null", None, (left,), left.start, end)
+        elif self._word("true", "false"):
+            token = self._take()
+            value = Node("bool", token.text == "true", (), token.start, token.end)
+            node = Node("is_not_distinct", None, (left, value), left.start, token.end)
+        elif self._word("distinct"):
+            self._take()
+            self._expect_word("from", "after `is distinct`")
+            right = self._binary(0)
+            same = Node("is_not_distinct", None, (left, right), left.start, right.end)
+            node = Node("not", None, (same,), left.start, right.end)
+        else:
+            raise ExpressionError(
+                f"expected `null`, `true`, `false` or `distinct from` after `is`, found {describe(self._next)}",
+                self._next.start,
+            )
+        return Node("not", None, (node,), node.start, node.end) if negated else node
+
+    def _in(self, left: Node) -> Node:
+        self._take()
+        if self._next.kind == "param":
+            token = self._take()
+            return Node("in_param", token.text, (left,), left.start, token.end)
+        if self._word("list"):
+            token = self._take()
+            self._expect_op("(", "after `list`")
+            name = self._take()
+            if name.kind != "string":
+                raise ExpressionError(
+                    f"expected the list's name in '...', found {describe(name)}", name.start
+                )
+            end = self._expect_op(")", "after the list's name").end
+            return Node("in_list", name.text, (left,), left.start, end)
+        self._expect_op("(", "after `in`")
+        if self._word("select", "with", "from", "values"):
+            raise ExpressionError("subquery is not accepted; use `in list('name')`", self._next.start)
+        items = self._arguments()
+        if not items:
+            raise ExpressionError("`in ()` has no values", self._next.start)
+        end = self._expect_op(")", "after the values of `in`").end
+        return Node("in", None, (left, *items), left.start, end)
+
+    def _binary(self, level: int) -> Node:
+        levels = (("||",), ("+", "-"), ("*", "/", "%"))
+        if level == len(levels):
+            return self._prefix()
+        left = self._binary(level + 1)
+        count = 0
+        while self._op(*levels[level]):
+            token = self._take()
+            count += 1
+            if count > MAX_CHAIN:
+                raise ExpressionError(
+                    f"more than {MAX_CHAIN} operators in a row; use parentheses", token.start
+                )
+            right = self._binary(level + 1)
+            left = Node("binary", token.text, (left, right), left.start, right.end)
+        return left
+
+    def _prefix(self) -> Node:
+        if self._op("-", "+"):
+            token = self._take()
+            kid = self._prefix()
+            if token.text == "+":
+                return Node("plus", None, (kid,), token.start, kid.end)
+            return Node("neg", None, (kid,), token.start, kid.end)
+        if self._word("not"):
+            raise ExpressionError("`not` needs parentheses here", self._next.start)
+        return self._primary()
+
+    def _primary(self) -> Node:
+        token = self._take()
+        if token.kind == "number":
+            return Node("number", _number(token), (), token.start, token.end)
+        if token.kind == "string":
+            return Node("string", token.text, (), token.start, token.end)
+        if token.kind == "param":
+            return Node("param", token.text, (), token.start, token.end)
+        if token.kind == "op" and token.text == "(":
+            return self._parenthesised(token)
+        if token.kind == "op" and token.text == "*":
+            raise ExpressionError("`*` stands only in count(*)", token.start)
+        if token.kind == "name":
+            return self._named(token)
+        raise ExpressionError(f"expected a value, found {describe(token)}", token.start)
+
+    def _parenthesised(self, opening: Token) -> Node:
+        if self._word(*_STATEMENTS):
+            raise ExpressionError(
+                "subquery is not accepted: rules see one event and its windows", opening.start
+            )
+        node = self.expression()
+        if self._op(","):
+            raise ExpressionError("a row `(a, b)` is not accepted", self._next.start)
+        end = self._expect_op(")", "to close the parenthesis").end
+        return Node(node.kind, node.value, node.kids, opening.start, end)
+
+    def _named(self, token: Token) -> Node:
+        word = "" if token.quoted else token.text
+        if word in ("true", "false"):
+            return Node("bool", word == "true", (), token.start, token.end)
+        if word == "null":
+            return Node("null", None, (), token.start, token.end)
+        if word == "case":
+            return self._case(token)
+        if word in ("cast", "try_cast"):
+            return self._cast(token)
+        if word == "interval":
+            return self._interval(token)
+        if word in ("date", "timestamp", "timestamptz") and self._next.kind == "string":
+            text = self._take()
+            return Node("typed", f"{word[:9]} {text.text}", (), token.start, text.end)
+        if word in _AMBIENT:
+            raise ExpressionError(f"`{word}` is not deterministic; use event_time", token.start)
+        if word in _STATEMENTS:
+            raise ExpressionError(
+                f"statement `{word}` is not accepted: an expression, not a query", token.start
+            )
+        if word == "exists":
+            raise ExpressionError("`exists (...)` is a subquery form; not accepted", token.start)
+        if word in ("lambda", "array", "struct", "map", "row", "columns", "unpack"):
+            raise ExpressionError(f"`{word}` is not part of a rule", token.start)
+        if word in RESERVED:
+            raise ExpressionError(f"`{word}` is a keyword and cannot stand here", token.start)
+        if self._op("("):
+            if token.quoted:
+                raise ExpressionError("a quoted name cannot be called", token.start)
+            return self._call(token)
+        if word and self._word("over"):
+            raise ExpressionError(f"`{word}` needs its parentheses before `over`", token.start)
+        return Node("name", token.text, (), token.start, token.end)
+
+    def _arguments(self) -> list[Node]:
+        kids: list[Node] = []
+        if self._op(")"):
+            return kids
+        while True:
+            if self._word(*_STATEMENTS):
+                raise ExpressionError("subquery is not accepted", self._next.start)
+            kids.append(self.expression())
+            if not self._op(","):
+                return kids
+            self._take()
+
+    def _call(self, name: Token) -> Node:
+        self._take()
+        kind, kids = "call", []
+        if self._op("*"):
+            star = self._take()
+            kids = [Node("star", None, (), star.start, star.end)]
+        elif self._word("distinct"):
+            self._take()
+            kind, kids = "distinct", self._arguments()
+        else:
+            kids = self._arguments()
+        if self._word("order", "ignore", "respect"):
+            raise ExpressionError(
+                f"`{self._next.text}` inside {name.text}(...) is not accepted: rows come in order of time",
+                self._next.start,
+            )
+        if self._word("as", "from", "using", "in", "for"):
+            raise ExpressionError(
+                f"`{self._next.text}` inside {name.text}(...) is not accepted", self._next.start
+            )
+        end = self._expect_op(")", f"to close {name.text}(").end
+        call = Node(kind, name.text, tuple(kids), name.start, end)
+        return self._window(call)
+
+    def _window(self, call: Node) -> Node:
+        kids = [call]
+        if self._word("within"):
+            raise ExpressionError(
+                "`within group` is not accepted; write quantile_cont(x, 0.9)", self._next.start
+            )
+        filtered = self._next
+        if self._word("filter"):
+            self._take()
+            self._expect_op("(", "after `filter`")
+            self._expect_word("where", "in `filter (where ...)`")
+            kids.append(self.expression())
+            self._expect_op(")", "to close `filter (`")
+        if self._word("ignore", "respect"):
+            raise ExpressionError(
+                f"`{self._next.text} nulls` is not accepted: first and last skip nulls", self._next.start
+            )
+        if not self._word("over"):
+            if len(kids) > 1:
+                raise ExpressionError("`filter (...)` needs `over <window>` after it", filtered.start)
+            return call
+        self._take()
+        if self._op("("):
+            raise ExpressionError(
+                "a window clause is not accepted; name one, such as `over payer_7d`", self._next.start
+            )
+        name = self._take()
+        if name.kind != "name" or name.quoted or name.text in RESERVED:
+            raise ExpressionError(
+                f"expected a window such as payer_7d after `over`, found {describe(name)}", name.start
+            )
+        label = Node("window_name", name.text, (), name.start, name.end)
+        return Node("window", name.text, (*kids, label), call.start, name.end)
+
+    def _case(self, token: Token) -> Node:
+        subject = None if self._word("when") else self.expression()
+        kids: list[Node] = []
+        while self._word("when"):
+            self._take()
+            condition = self.expression()
+            if subject is not None:
+                condition = Node("binary", "=", (subject, condition), condition.start, condition.end)
+            self._expect_word("then", "after a condition of `case`")
+            kids += [condition, self.expression()]
+        if not kids:
+            raise ExpressionError(
+                f"expected `when` in `case`, found {describe(self._next)}", self._next.start
+            )
+        has_else = self._word("else")
+        if has_else:
+            self._take()
+            kids.append(self.expression())
+        end = self._expect_word("end", "to close `case`").end
+        return Node("case", has_else, tuple(kids), token.start, end)
+
+    def _cast(self, token: Token) -> Node:
+        self._expect_op("(", f"after `{token.text}`")
+        kid = self.expression()
+        self._expect_word("as", f"in `{token.text}(x as type)`")
+        target = self._take()
+        if target.kind != "name" or target.text not in _CASTS:
+            raise ExpressionError(
+                f"cast to {describe(target)} is not accepted; types are double, bigint, varchar", target.start
+            )
+        end = self._expect_op(")", "after the type").end
+        return Node("cast", _CASTS[target.text], (kid,), token.start, end)
+
+    def _interval(self, token: Token) -> Node:
+        amount = self._take()
+        text, end = amount.text, amount.end
+        if amount.kind == "number" and self._next.kind == "name":
+            unit = self._take()
+            text, end = f"{text} {unit.text}", unit.end
+        elif amount.kind != "string":
+            raise ExpressionError("an interval is written interval '2 days'", token.start)
+        elif self._next.kind == "name" and self._next.text.rstrip("s") in _UNITS:
+            unit = self._take()
+            text, end = f"{text} {unit.text}", unit.end
+        return Node("interval", interval_us(text, token.start), (), token.start, end)
+
+
+def interval_us(text: str, offset: int = 0) -> int:
+    """Microseconds of ``'2 days'`` or ``'1 day 12 hours'``.
+
+    Raises:
+        ExpressionError: not whole numbers of a fixed unit, or longer than 10,000 days.
+    """
+    words = text.lower().split()
+    total = 0
+    if not words or len(words) % 2 or len(words) > 8:
+        raise ExpressionError(f"interval '{text}' is malformed; write interval '2 days'", offset)
+    for number, unit in zip(words[::2], words[1::2], strict=True):
+        if not (number.isascii() and number.isdigit() and len(number) <= 12):
+            raise ExpressionError(f"interval '{text}': `{number}` is not a whole number", offset)
+        if unit.rstrip("s") not in _UNITS:
+            names = ", ".join(f"{name}s" for name in _UNITS)
+            raise ExpressionError(f"interval '{text}': unit `{unit}` is not one of {names}", offset)
+        total += int(number) * _UNITS[unit.rstrip("s")]
+    if total > 10_000 * _UNITS["day"]:
+        raise ExpressionError(f"interval '{text}' is longer than 10,000 days", offset)
+    return total
+
+
+def _number(token: Token) -> Decimal:
+    value = Decimal(token.text) if len(token.text) <= 60 else Decimal("1e99")
+    if value and not -NUMBER_DIGITS < value.adjusted() < 19:
+        raise ExpressionError(f"number `{token.text[:40]}` is beyond 10^18 or too small", token.start)
+    if len(value.as_tuple().digits) > NUMBER_DIGITS:
+        raise ExpressionError(f"number `{token.text[:40]}` has more than {NUMBER_DIGITS} digits", token.start)
+    return value
+
+
+def describe(token: Token, bare: bool = False) -> str:
+    """Say what a token is, for an error."""
+    if token.kind == "end":
+        return "the end"
+    if token.kind == "string":
+        return f"text '{token.text}'"
+    text = f":{token.text}" if token.kind == "param" else token.text
+    return text if bare else f"`{text}`"
