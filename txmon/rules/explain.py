@@ -23,6 +23,7 @@ import pyarrow.compute as pc
 
 from txmon.rules.columns import columns
 from txmon.rules.ir import Rule, Unit
+from txmon.rules.scope import Param
 
 Formatted = Callable[[Any], str | None]  # the text of one value; None where it has none
 UNKNOWN = "unknown"
@@ -243,15 +244,16 @@ def _span_text(value: int) -> str:
 
 
 def _parameter_text(parameter: Any) -> str:
-    """A parameter as its author wrote it: a scalar, a list, or a mapping with `value` and `currency`."""
+    """A parameter as its author wrote it: a scalar or a list, with its currency if it has one."""
+    if isinstance(parameter, Param):
+        parameter = {"value": parameter.value, "currency": parameter.currency}
     if isinstance(parameter, Mapping):
-        currency = parameter.get("currency")
-        text = _parameter_text(parameter.get("value"))
+        text, currency = _parameter_text(parameter.get("value")), parameter.get("currency")
         return f"{currency} {text}" if currency else text
     if isinstance(parameter, bool):
         return "yes" if parameter else "no"
     if isinstance(parameter, (int, float, Decimal)):
-        return f"{parameter:,}"
+        return f"{Decimal(str(parameter)):,f}"
     if isinstance(parameter, (list, tuple)):
         return ", ".join(_parameter_text(item) for item in parameter)
     return UNKNOWN if parameter is None else str(parameter)
