@@ -23,7 +23,6 @@ import pyarrow.compute as pc
 
 from txmon.rules.columns import columns
 from txmon.rules.ir import Rule, Unit
-from txmon.rules.scope import Param
 
 Formatted = Callable[[Any], str | None]  # the text of one value; None where it has none
 UNKNOWN = "unknown"
@@ -245,8 +244,6 @@ def _span_text(value: int) -> str:
 
 def _parameter_text(parameter: Any) -> str:
     """A parameter as its author wrote it: a scalar or a list, with its currency if it has one."""
-    if isinstance(parameter, Param):
-        parameter = {"value": parameter.value, "currency": parameter.currency}
     if isinstance(parameter, Mapping):
         text, currency = _parameter_text(parameter.get("value")), parameter.get("currency")
         return f"{currency} {text}" if currency else text
