@@ -1,0 +1,379 @@
+"""Reads feed files: YAML to a checked `Feed`, every error with file, line and column.
+
+Owns the file's keys and their checks; runs nothing of the feed.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import re
+from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
+from zoneinfo import available_timezones
+
+import txmon
+from txmon.errors import FeedError, LocatedError, SourceLocation
+from txmon.model.currencies import EXPONENTS
+from txmon.model.schema import KINDS, MODES, NEGATIVE_KINDS, RESOLUTIONS, STATUSES
+from txmon.rules.parse import Node
+from txmon.rules.tokens import ExpressionError
+from txmon.rules.yamlnode import YamlNode, parse_yaml
+from txmon.streams.expressions import check_expression
+from txmon.streams.feed import (
+    FIELD_TYPES,
+    FORMATS,
+    Bounds,
+    Const,
+    Feed,
+    Rename,
+    SourceField,
+    Sql,
+    Target,
+    ValueMap,
+)
+from txmon.streams.mapping import NATIVE_COLUMNS, connect
+
+_KEYS = frozenset(
+    (
+        "name",
+        "version",
+        "doc",
+        "native",
+        "formats",
+        "source",
+        "base_currency",
+        "time_resolution",
+        "time_zone",
+        "bounds",
+        "fields",
+        "columns",
+        "attributes",
+        "negative",
+        "auth_is_final",
+        "delimiter",
+    )
+)
+_REQUIRED = ("name", "version", "doc", "formats", "time_resolution", "bounds")
+_NAME = re.compile(r"[a-z][a-z0-9_-]{0,63}")
+_FIELD = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
+_NEEDED = ("event_id", "event_time")
+_CHOICES: dict[str, frozenset[str]] = {
+    "kind": frozenset(KINDS),
+    "status": frozenset(STATUSES),
+    "mode": frozenset(MODES),
+    "time_resolution": frozenset(RESOLUTIONS),
+    "currency": frozenset(EXPONENTS),
+}
+_TYPES = {  # canonical column -> beginnings of the DuckDB types it takes
+    "event_time": ("TIMESTAMP", "DATE", "VARCHAR"),
+    "amount": (
+        "DECIMAL",
+        "DOUBLE",
+        "FLOAT",
+        "BIGINT",
+        "INTEGER",
+        "SMALLINT",
+        "TINYINT",
+        "HUGEINT",
+        "VARCHAR",
+    ),
+    "amount_minor": ("BIGINT", "INTEGER", "SMALLINT", "TINYINT", "HUGEINT", "DECIMAL", "VARCHAR"),
+}
+_DAY_US = 86_400_000_000
+
+
+def shipped_directory() -> Path:
+    """Return the folder of the feeds that ship: package data, else `streams/` of a checkout."""
+    package = Path(txmon.__file__).parent
+    packed = package / "_data" / "streams"
+    return packed if packed.is_dir() else package.parent / "streams"
+
+
+def shipped_feeds() -> list[Path]:
+    """Return the feed files that ship, by name."""
+    # asyncapi.yaml beside them is the contract of the service, not a feed
+    return sorted(p for p in shipped_directory().glob("*.yaml") if p.stem != "asyncapi")
+
+
+def load_feed(name: str | Path) -> Feed:
+    """Load a feed that ships by its name, or any feed by the path of its file.
+
+    Raises:
+        FeedError: the first error of the file, or no such feed.
+    """
+    path = Path(name)
+    if path.suffix not in (".yaml", ".yml"):
+        path = shipped_directory() / f"{name}.yaml"
+        if not _NAME.fullmatch(str(name)) or not path.is_file():
+            known = ", ".join(p.stem for p in shipped_feeds())
+            raise FeedError(f"no such feed; there are {known}, or give a path", SourceLocation(str(name)))
+    feed, errors = read_feed(path)
+    if feed is None:
+        raise errors[0]
+    return feed
+
+
+def read_feed(path: Path) -> tuple[Feed | None, list[FeedError]]:
+    """Read a feed file; return it, or None and everything wrong with it in order of place."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        return None, [FeedError(f"cannot be read as UTF-8 text: {error}", SourceLocation(str(path)))]
+    root, found = parse_yaml(text, str(path))
+    errors = [_as_feed_error(e) for e in found]
+    if root is None or errors:
+        return None, errors
+    if root.kind != "map":
+        return None, [_as_feed_error(root.error("a feed file is a mapping of keys"))]
+    loader = _Loader(path, root)
+    feed = loader.feed(hashlib.sha256(text.encode("utf-8")).hexdigest())
+    return (None, sorted(loader.errors, key=lambda e: e.source)) if loader.errors else (feed, [])
+
+
+def _as_feed_error(error: LocatedError) -> FeedError:
+    return FeedError(error.detail, error.source)
+
+
+class _Loader:
+    """Checks one document and collects its errors."""
+
+    def __init__(self, path: Path, root: YamlNode) -> None:
+        self._path, self._root = path, root
+        self.errors: list[FeedError] = []
+        self._connection = connect()
+
+    def feed(self, content_hash: str) -> Feed:
+        """Build the feed; it is only valid if `errors` stays empty."""
+        root = self._root
+        for key, _ in root.entries:
+            if key.text not in _KEYS:
+                self._error(key, f"unknown key {key.text}; keys are {', '.join(sorted(_KEYS))}")
+        for name in _REQUIRED:
+            if name not in root.index:
+                self._error(root, f"key {name} is missing")
+        name = self._text("name", _NAME.fullmatch, "lower-case letters, digits, - and _")
+        if name and self._path.stem != name:
+            self._error(root.index["name"], f"name {name} must be that of the file, {self._path.stem}")
+        native = self._flag("native")
+        fields = self._fields()
+        columns = self._targets("columns", fields, _canonical_column)
+        attributes = self._targets("attributes", fields, lambda n: None if n else "an empty name")
+        self._shape(native, columns)
+        return Feed(
+            name=name,
+            version=self._version(),
+            doc=self._text("doc"),
+            path=str(self._path),
+            formats=self._formats(),  # type: ignore[arg-type]
+            source=self._text("source", default=name),
+            base_currency=self._text("base_currency", EXPONENTS.__contains__, "an ISO 4217 code") or None,
+            time_resolution=self._text("time_resolution", RESOLUTIONS.__contains__, ", ".join(RESOLUTIONS)),
+            time_zone=self._text("time_zone", available_timezones().__contains__, "an IANA zone", "UTC"),
+            bounds=self._bounds(),
+            native=native,
+            fields=fields,
+            columns=columns,
+            attributes=attributes,
+            negative=self._text("negative", NEGATIVE_KINDS.__contains__, ", ".join(NEGATIVE_KINDS)) or None,
+            auth_is_final=self._flag("auth_is_final"),
+            delimiter=self._text("delimiter", lambda t: len(t) == 1, "one character", ","),
+            content_hash=content_hash,
+        )
+
+    def _error(self, node: YamlNode, detail: str, offset: int | None = None) -> None:
+        found = node.error(detail) if offset is None else node.error_at(offset, detail)
+        self.errors.append(_as_feed_error(found))
+
+    def _text(
+        self, key: str, check: Callable[[str], object] | None = None, what: str = "", default: str = ""
+    ) -> str:
+        node = self._root.index.get(key)
+        if node is None:
+            return default
+        if node.kind != "scalar" or not node.text:
+            self._error(node, f"{key} must be text")
+        elif check is not None and not check(node.text):
+            self._error(node, f"{key} '{node.text}' is not {what}")
+        return node.text.strip()
+
+    def _flag(self, key: str) -> bool:
+        node = self._root.index.get(key)
+        if node is not None and not isinstance(node.value, bool):
+            self._error(node, f"{key} must be true or false")
+        return node is not None and node.value is True
+
+    def _version(self) -> int:
+        node = self._root.index.get("version")
+        if node is None or (
+            isinstance(node.value, int) and not isinstance(node.value, bool) and node.value > 0
+        ):
+            return 0 if node is None else node.value
+        self._error(node, "version must be a whole number from 1")
+        return 0
+
+    def _formats(self) -> tuple[str, ...]:
+        node = self._root.index.get("formats")
+        if node is None:
+            return ()
+        if node.kind != "seq" or not node.items:
+            self._error(node, f"formats must be a list of {', '.join(FORMATS)}")
+        for item in node.items:
+            if item.text not in FORMATS:
+                self._error(item, f"format {item.text} is none of {', '.join(FORMATS)}")
+        return tuple(item.text for item in node.items)
+
+    def _bounds(self) -> Bounds:
+        node = self._root.index.get("bounds")
+        if node is None or node.kind != "map":
+            if node is not None:
+                self._error(node, "bounds must be {amount_max, time_from, time_to}")
+            return Bounds(None, 0, 0)
+        for key, _ in node.entries:
+            if key.text not in ("amount_max", "time_from", "time_to"):
+                self._error(key, f"unknown bound {key.text}; bounds are amount_max, time_from, time_to")
+        limit = node.index.get("amount_max")
+        amount = limit.value if limit is not None else None
+        if amount is not None and (
+            isinstance(amount, bool) or not isinstance(amount, (int, Decimal)) or amount <= 0
+        ):
+            self._error(limit or node, "amount_max must be a positive number of major units")
+            amount = None
+        first, last = self._day(node, "time_from"), self._day(node, "time_to")
+        if first >= last and not self.errors:
+            self._error(node, "time_from must be before time_to")
+        return Bounds(
+            None if amount is None else Decimal(amount), first * _DAY_US, last * _DAY_US + _DAY_US - 1
+        )
+
+    def _day(self, node: YamlNode, key: str) -> int:
+        found = node.index.get(key)
+        if found is None:
+            self._error(node, f"bound {key} is missing; give a date, YYYY-MM-DD")
+            return 0
+        try:
+            return (dt.date.fromisoformat(found.text) - dt.date(1970, 1, 1)).days
+        except ValueError:
+            self._error(found, f"{key} '{found.text}' is not a date, YYYY-MM-DD")
+            return 0
+
+    def _fields(self) -> dict[str, SourceField]:
+        node = self._root.index.get("fields")
+        if node is None:
+            return {}
+        if node.kind != "map":
+            self._error(node, "fields must be a mapping of column to type")
+        fields: dict[str, SourceField] = {}
+        for key, value in node.entries:
+            kind = value.text.removesuffix("?")
+            if not _FIELD.fullmatch(key.text):
+                self._error(key, "a field name is letters, digits and _")
+            elif kind not in FIELD_TYPES:
+                self._error(
+                    value, f"type '{value.text}' is none of {', '.join(FIELD_TYPES)} (add ? if optional)"
+                )
+            else:
+                fields[key.text] = SourceField(key.text, kind, value.text.endswith("?"))
+        return fields
+
+    def _shape(self, native: bool, columns: dict[str, Target]) -> None:
+        root = self._root
+        given = [k for k in ("fields", "columns", "attributes") if k in root.index]
+        if native and given:
+            self._error(root.key_node(given[0]), f"a native feed has no {given[0]}")
+        if native or self.errors:
+            return
+        for name in _NEEDED:
+            if name not in columns:
+                self._error(root.index.get("columns", root), f"column {name} is missing")
+
+    def _targets(
+        self, key: str, fields: dict[str, SourceField], check: Callable[[str], str | None]
+    ) -> dict[str, Target]:
+        node = self._root.index.get(key)
+        if node is None:
+            return {}
+        if node.kind != "map":
+            self._error(node, f"{key} must be a mapping of names to expressions")
+        targets: dict[str, Target] = {}
+        for name, value in node.entries:
+            wrong = check(name.text)
+            if wrong:
+                self._error(name, wrong)
+                continue
+            target = self._target(name.text if key == "columns" else "", value, fields)
+            if target is not None:
+                targets[name.text] = target
+        return targets
+
+    def _target(self, column: str, node: YamlNode, fields: dict[str, SourceField]) -> Target | None:
+        if node.kind == "scalar":
+            return self._expression(column, node, fields)
+        if node.kind == "map" and set(node.index) == {"const"}:
+            return self._const(column, node.index["const"])
+        if node.kind == "map" and {"map", "of"} <= set(node.index) <= {"map", "of", "default"}:
+            return self._map(column, node, fields)
+        self._error(node, "write an expression, {const: value} or {map: {...}, of: expression, default: ...}")
+        return None
+
+    def _expression(self, column: str, node: YamlNode, fields: dict[str, SourceField]) -> Rename | Sql | None:
+        text = node.text.strip()
+        lead = len(node.text) - len(node.text.lstrip())
+        try:
+            tree, used, kind = check_expression(text, fields, self._connection)
+        except ExpressionError as error:
+            self._error(node, error.detail, lead + error.offset)
+            return None
+        wanted = _TYPES.get(column)
+        if wanted and not kind.startswith(wanted):
+            self._error(node, f"{column} cannot be a {kind}; it takes {', '.join(wanted)}", lead + tree.start)
+        return Rename(used[0]) if _is_column(tree) else Sql(text, used)
+
+    def _const(self, column: str, node: YamlNode) -> Const | None:
+        value = node.value
+        if node.kind != "scalar" or value is None:
+            self._error(node, "const must be a text, number, true or false")
+            return None
+        self._choice(column, node)
+        return Const(value)
+
+    def _map(self, column: str, node: YamlNode, fields: dict[str, SourceField]) -> ValueMap | None:
+        table, of, default = node.index["map"], node.index["of"], node.index.get("default")
+        if table.kind != "map" or not table.entries:
+            self._error(table, "map must be a mapping of source values to canonical values")
+            return None
+        for _, value in table.entries:
+            if value.kind != "scalar":
+                self._error(value, "a map's value must be a text")
+            elif value.value is not None:
+                self._choice(column, value)
+        refuse = default is None or default.text == "refuse"
+        if default is not None and not refuse and default.value is not None:
+            self._choice(column, default)
+        source = self._expression("", of, fields)
+        if source is None:
+            return None
+        found = {k.text: None if v.value is None else v.text for k, v in table.entries}
+        return ValueMap(
+            source,
+            found,
+            None if refuse or default is None or default.value is None else default.text,
+            refuse,
+        )
+
+    def _choice(self, column: str, node: YamlNode) -> None:
+        allowed = _CHOICES.get(column)
+        if allowed is not None and node.text not in allowed:
+            shown = ", ".join(sorted(allowed)) if len(allowed) < 40 else "the codes of ISO 4217"
+            self._error(node, f"{column} '{node.text}' is none of {shown}")
+
+
+def _is_column(tree: Node) -> bool:
+    return tree.kind == "name"
+
+
+def _canonical_column(name: str) -> str | None:
+    if name in NATIVE_COLUMNS:
+        return None
+    return f"{name} is not a canonical column; there are {', '.join(sorted(NATIVE_COLUMNS))}"

@@ -1,0 +1,148 @@
+"""The two nested canonical columns: `attributes` (a map of text) and `holders` (a list of records).
+
+Typed columns pass as they are; JSON objects and JSON text are read row by row, since only profile events
+and few sources have them.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Callable, Mapping
+from itertools import pairwise
+
+import numpy as np
+import pyarrow as pa
+
+from txmon.model.pan import Tokeniser
+from txmon.model.schema import HOLDER, TIME
+from txmon.model.times import to_utc_us
+from txmon.streams.faults import Faults, Reason
+from txmon.streams.jsontext import plain_text
+from txmon.streams.values import says
+
+ATTRIBUTES = pa.map_(pa.string(), pa.string())
+HOLDERS = pa.list_(HOLDER)
+ROLES = ("owner", "joint", "authorised", "attorney")
+_MAX_PAIRS = 256
+
+
+def to_attributes(values: pa.Array, faults: Faults, tokeniser: Tokeniser) -> pa.Array:
+    """Return `attributes` as map<string, string> without card numbers, in keys and values."""
+    if values.type != ATTRIBUTES:
+        values = _per_row(values, "attributes", faults, ATTRIBUTES, _pairs)
+    if values.null_count == len(values):
+        return values
+    keys, items = tokeniser.column(values.keys), tokeniser.column(values.items)
+    if keys is values.keys and items is values.items:
+        return values
+    return _rebuild(values, keys, items)
+
+
+def attribute_columns(columns: Mapping[str, pa.Array], rows: int) -> pa.Array:
+    """Return a map column of text columns, without the keys whose value is null."""
+    names = list(columns)
+    texts = [c.dictionary_decode() if pa.types.is_dictionary(c.type) else c for c in columns.values()]
+    present = np.column_stack([c.is_valid().to_numpy(zero_copy_only=False) for c in texts])
+    offsets = np.concatenate(([0], np.cumsum(present.sum(axis=1)))).astype(np.int32)
+    row, column = np.nonzero(present)
+    keys = pa.array(names).take(pa.array(column))
+    items = pa.concat_arrays(texts).take(pa.array(column * rows + row))
+    return pa.MapArray.from_arrays(pa.array(offsets), keys, items)
+
+
+def to_holders(values: pa.Array, faults: Faults, tokeniser: Tokeniser) -> pa.Array:
+    """Return `holders` as a list of (party, role, valid_from, valid_to); party is an id field."""
+    if values.type != HOLDERS:
+        values = _per_row(values, "holders", faults, HOLDERS, _holder_list)
+    if values.null_count == len(values):
+        return values
+    records = values.values
+    party = records.field("party")
+    clean = tokeniser.column(party, id_field=True)
+    if clean is party:
+        return values
+    rest = [records.field(i) for i in range(1, records.type.num_fields)]
+    struct = pa.StructArray.from_arrays([clean, *rest], fields=list(HOLDER))
+    return pa.ListArray.from_arrays(values.offsets, struct, mask=values.is_null())
+
+
+def _rebuild(values: pa.MapArray, keys: pa.Array, items: pa.Array) -> pa.Array:
+    """A map array with other keys and items; they begin at the array's first offset."""
+    rows = [
+        None if not ok else list(zip(k, v, strict=True))
+        for ok, k, v in zip(
+            values.is_valid().to_pylist(),
+            _split(values, keys),
+            _split(values, items),
+            strict=True,
+        )
+    ]
+    return pa.array(rows, ATTRIBUTES)
+
+
+def _split(values: pa.MapArray, flat: pa.Array) -> list[list[str | None]]:
+    offsets = values.offsets.to_pylist()
+    texts = flat.to_pylist()
+    return [texts[a:b] for a, b in pairwise(offsets)]
+
+
+def _per_row(
+    values: pa.Array, field: str, faults: Faults, kind: pa.DataType, read: Callable[[object], object]
+) -> pa.Array:
+    out: list[object] = []
+    bad: dict[int, str] = {}
+    for i, value in enumerate(values.to_pylist()):
+        try:
+            out.append(None if value in (None, "") else read(value))
+        except (TypeError, ValueError) as error:
+            out.append(None)
+            bad[i] = str(error)
+    mask = np.zeros(len(out), bool)
+    mask[list(bad)] = True
+    faults.add(mask, field, Reason.BAD_TYPE, lambda row: (says(values, "")(row)[0], bad[row]))
+    return pa.array(out, kind)
+
+
+def _pairs(value: object) -> list[tuple[str, str]]:
+    if isinstance(value, str):
+        value = json.loads(value, parse_float=str, parse_int=str)
+    if isinstance(value, list) and all(isinstance(v, tuple) and len(v) == 2 for v in value):
+        value = dict(value)
+    if not isinstance(value, Mapping):
+        raise ValueError("attributes must be an object of names and values")
+    pairs = [(str(k), plain_text(v)) for k, v in value.items() if v is not None]
+    if len(pairs) > _MAX_PAIRS:
+        raise ValueError(f"attributes have {len(pairs)} entries, at most {_MAX_PAIRS} are kept")
+    return pairs
+
+
+def _holder_list(value: object) -> list[dict[str, object]]:
+    if isinstance(value, str):
+        value = json.loads(value, parse_float=str, parse_int=str)
+    if not isinstance(value, list):
+        raise ValueError("holders must be a list of records with party and role")
+    return [_holder(v) for v in value]
+
+
+def _holder(value: object) -> dict[str, object]:
+    if not isinstance(value, Mapping) or not value.get("party"):
+        raise ValueError("a holder needs a party; give its id")
+    role = value.get("role") or "owner"
+    if role not in ROLES:
+        raise ValueError(f"holder role is not one of {', '.join(ROLES)}")
+    return {
+        "party": str(value["party"]),
+        "role": str(role),
+        "valid_from": _time(value.get("valid_from", value.get("from"))),
+        "valid_to": _time(value.get("valid_to", value.get("to"))),
+    }
+
+
+def _time(value: object) -> object:
+    if value is None or isinstance(value, dt.datetime):
+        return value
+    us, fault = to_utc_us(pa.array([str(value)]))
+    if fault[0]:
+        raise ValueError("a holder's from and to are RFC 3339 times with an offset")
+    return pa.scalar(int(us[0]), pa.int64()).cast(TIME).as_py()
