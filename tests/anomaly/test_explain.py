@@ -34,7 +34,7 @@ def test_the_odd_input_comes_first_with_its_range() -> None:
     scores = model.score(np.zeros(1, np.int32), odd)
     assert scores.value[0] >= 0.99
     reasons = model.explain(scores, 0)
-    assert [r.feature for r in reasons][0] == "amount"
+    assert reasons[0].feature == "amount"
     assert {r.feature for r in reasons} == set(NAMES)
     first = reasons[0]
     assert first.value == 60_000.0

@@ -14,6 +14,7 @@ All are clipped to [0, 1]; a heavy tail therefore keeps its order far beyond wha
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -23,7 +24,6 @@ import pyarrow.compute as pc
 
 from txmon.anomaly.jit import kernel
 from txmon.anomaly.settings import LINEAR, LOG, RATIO, SCALE_CODES, Input
-from txmon.rules.ir import Unit
 
 Floats = npt.NDArray[np.float64]
 
@@ -103,17 +103,7 @@ def unscale(item: Input, y: float) -> float:
     return size if y >= 0.5 else -size
 
 
-def to_floats(values: pa.Array | pa.ChunkedArray, unit: Unit, money_scale: int) -> Floats:
-    """Return an input column as float64 with NaN for null.
-
-    Money becomes major units of the base currency, spans become seconds, booleans 0 and 1; counts and
-    numbers stay. Raises ValueError for units that are no quantity (the loader refuses them before).
-    """
-    if unit in (Unit.TEXT, Unit.TIME, Unit.DATE):
-        raise ValueError(f"an input of a detector cannot be of unit {unit}")
-    if isinstance(values, pa.ChunkedArray):
-        values = values.combine_chunks()
-    divisor = {Unit.MONEY: 10.0**money_scale, Unit.SPAN: 1e6}.get(unit, 1.0)
-    numbers = pc.cast(values, pa.float64(), safe=False)
-    floats: Floats = np.asarray(pc.fill_null(numbers, math.nan).to_numpy(zero_copy_only=False), np.float64)
-    return floats / divisor
+def to_matrix(columns: Sequence[pa.Array | pa.ChunkedArray]) -> Floats:
+    """Return numeric columns (one per input, in declared order) as float64 rows, NaN for null."""
+    floats = [pc.fill_null(pc.cast(column, pa.float64()), math.nan) for column in columns]
+    return np.ascontiguousarray(np.column_stack([np.asarray(f.to_numpy(), np.float64) for f in floats]))

@@ -90,7 +90,7 @@ _BOUNDS: Mapping[str, _Bound] = {
     "budget": _Bound(1e-5, 0.05, 0.001, whole=False),
     "max_segments": _Bound(1, 1_024, 64),
     "calibration_window": _Bound(1_000, 60_000, 10_000),
-    "adaptation": _Bound(0.001, 1.0, 0.1, whole=False),
+    "adaptation": _Bound(0.001, 1.0, 0.2, whole=False),
 }
 SETTING_NAMES: tuple[str, ...] = (*_BOUNDS, "inputs")
 
