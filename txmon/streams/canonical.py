@@ -110,7 +110,7 @@ def canonical(mapped: Mapping[str, pa.Array], rows: int, context: Context, fault
 
 def _times(mapped: Mapping[str, pa.Array], rows: int, feed: Feed, faults: Faults, out: Columns) -> None:
     values = mapped.get("event_time", pa.nulls(rows))
-    us, fault = to_utc_us(values, feed.time_zone)
+    us, fault = to_utc_us(values, feed.time_zone, local_text=not feed.native)
     if fault.any():
         remedy = "is not a time: send a timestamp or RFC 3339 text with an offset, 2026-01-05T12:00:00Z"
         faults.add(

@@ -40,15 +40,17 @@ def to_attributes(values: pa.Array, faults: Faults, tokeniser: Tokeniser) -> pa.
 
 
 def attribute_columns(columns: Mapping[str, pa.Array], rows: int) -> pa.Array:
-    """Return a map column of text columns, without the keys whose value is null."""
+    """Return a map column of text columns, without null values; null where no value is left."""
     names = list(columns)
     texts = [c.dictionary_decode() if pa.types.is_dictionary(c.type) else c for c in columns.values()]
     present = np.column_stack([c.is_valid().to_numpy(zero_copy_only=False) for c in texts])
-    offsets = np.concatenate(([0], np.cumsum(present.sum(axis=1)))).astype(np.int32)
+    counts = present.sum(axis=1)
+    offsets = np.concatenate(([0], np.cumsum(counts))).astype(np.int32)
     row, column = np.nonzero(present)
     keys = pa.array(names).take(pa.array(column))
     items = pa.concat_arrays(texts).take(pa.array(column * rows + row))
-    return pa.MapArray.from_arrays(pa.array(offsets), keys, items)
+    none = np.append(counts == 0, False)  # a null start makes the row null
+    return pa.MapArray.from_arrays(pa.array(offsets, mask=none), keys, items)
 
 
 def to_holders(values: pa.Array, faults: Faults, tokeniser: Tokeniser) -> pa.Array:
