@@ -71,7 +71,7 @@ class AggregateChecker:
                 f"function `{name}` is not an aggregate; remove `over`" if known else unknown_function(name)
             )
             return checker.refuse(call, text)
-        return self._aggregate(node, call, condition, window)
+        return self._aggregate(call, condition, window)
 
     def _hits(self, call: Node, condition: Node | None, window: Window | None) -> Expr:
         checker, names = self._checker, self._checker.scope.names
@@ -104,7 +104,7 @@ class AggregateChecker:
             )
         return FeatureRef(Feature("count", window, hits_rule=rule_id), Unit.COUNT)
 
-    def _aggregate(self, node: Node, call: Node, condition: Node | None, window: Window | None) -> Expr:
+    def _aggregate(self, call: Node, condition: Node | None, window: Window | None) -> Expr:
         checker = self._checker
         outer = checker.scope
         checker.scope = outer.inside_window(window.on if window else outer.on)

@@ -65,9 +65,7 @@ def _params(file: RuleFile, errors: list[RuleError]) -> None:
 def _tests(file: RuleFile, errors: list[RuleError]) -> None:
     node = file.root.index.get("tests")
     if node is None or node.kind != "seq":
-        errors.append(
-            (node or file.root).error("`tests` must list at least one test that hits and one that does not")
-        )
+        errors.append((node or file.root).error("`tests` must list a test that hits and one that does not"))
         return
     hit = miss = False
     for test in node.items:
@@ -92,7 +90,7 @@ def _kinds(file: RuleFile, kinds: frozenset[str], errors: list[RuleError]) -> No
         node = let.index[names[0]]
         errors.append(
             node.error(
-                f"let `{names[0]}` counts events of every kind: a purchase would count twice (authorisation and "
-                "capture); restrict `kind` or use `moved` in filter (where ...)"
+                f"let `{names[0]}` takes events of every kind: a purchase would count twice (authorisation "
+                "and capture); restrict `kind` or use `moved` in filter (where ...)"
             )
         )

@@ -16,6 +16,7 @@ from txmon.rules.fields import MAX_VERSION, NAME, Fields, check_expression, cont
 from txmon.rules.ir import Call, Detector, Expr, Literal_, Unit
 from txmon.rules.ops import article
 from txmon.rules.scope import Names, Scope
+from txmon.rules.units import convert
 from txmon.rules.yamlnode import YamlNode, read_yaml
 
 TEXTS = frozenset({"title", "description", "references", "proportionality", "doc"})
@@ -80,7 +81,7 @@ def _inputs(fields: Fields, scope: Scope, errors: list[RuleError]) -> tuple[tupl
             fields.refuse(key, f"input `{key.text}` has no `value`")
             continue
         expr, _ = check_expression(text, scope, errors)
-        number = None if expr is None else as_number(expr)
+        number = None if expr is None else as_number(expr, scope.money_scale)
         if expr is not None and number is None:
             remedy = "case when x then 1 else 0 end, or date_diff_days(...)"
             fields.refuse(
@@ -91,7 +92,7 @@ def _inputs(fields: Fields, scope: Scope, errors: list[RuleError]) -> tuple[tupl
     return tuple(found)
 
 
-def as_number(expr: Expr) -> Expr | None:
+def as_number(expr: Expr, money_scale: int) -> Expr | None:
     """Return the double that a model sees (money in major units, spans in seconds, truth as 0 or 1).
 
     None where the unit has no such form.
@@ -106,7 +107,7 @@ def as_number(expr: Expr) -> Expr | None:
         return Call("to_number", (Call("bool_count", (expr,), Unit.COUNT),), Unit.NUMBER)
     if expr.unit is Unit.SPAN:
         return Call("/", (expr, Literal_(SECOND_US, Unit.SPAN)), Unit.NUMBER)
-    return Call("to_money_f", (expr,), Unit.MONEY_F) if expr.unit is Unit.MONEY else None
+    return convert(expr, Unit.MONEY_F, money_scale)
 
 
 def _settings(fields: Fields) -> dict[str, Any]:

@@ -157,7 +157,9 @@ def fx_comparison(op: str, sides: Sequence[Expr]) -> Expr | None:
             and sign in _FLIPPED
         ):
             own = (Column("currency", Unit.TEXT), Column("amount_minor", Unit.COUNT))
-            return Call("fx_compare", (Literal_(sign, Unit.TEXT), amount, *own, *limit.args), Unit.BOOL)
+            return Call(
+                "fx_compare", (Literal_(sign, Unit.TEXT), amount, *own, *limit.args, limit), Unit.BOOL
+            )
     return None
 
 
@@ -205,7 +207,8 @@ def cast(checker: Checker, node: Node) -> Expr:
     op = _CASTS.get((target, kid.unit))
     if op is None:
         return checker.refuse(node, f"cannot cast {checker.say(node.kids[0], kid)} to {target}")
-    return Call(op, (kid,), unit)
+    extra = (units.one_major(checker.scope.money_scale),) if kid.unit is Unit.MONEY else ()
+    return Call(op, (kid, *extra), unit)
 
 
 def call(checker: Checker, node: Node) -> Expr:
@@ -230,6 +233,8 @@ def call(checker: Checker, node: Node) -> Expr:
     if name == "date_diff_days" and args[0].unit is not args[1].unit:
         return checker.refuse(node, "date_diff_days takes two times or two dates, not one of each")
     result = args[0].unit if function.result == "same" else function.result
+    if name in ("floor", "ceil", "round") and result is Unit.MONEY:
+        args.append(units.one_major(checker.scope.money_scale))
     return Call(name, tuple(args), result)
 
 

@@ -7,14 +7,15 @@ Operations of `Call` (arguments after the colon):
 
     and or: 2+ BOOL                     not is_null: x               = <> < <= > >=: x y of one unit
     is_not_distinct: x y                in: x, constants...          in_list: x, list name
-    + -: x y of one unit (TIME - TIME is a SPAN, TIME +- SPAN a TIME)    neg abs floor ceil round: x
+    + -: x y of one unit (TIME - TIME is a SPAN, TIME +- SPAN a TIME)    neg abs: x
+    floor ceil round: x, and for MONEY one major unit in minor units
     *: COUNT COUNT -> COUNT, else doubles    /: doubles, null for x/0    %: x y of one unit, null for x%0
-    to_number: COUNT -> NUMBER          to_money_f: MONEY -> MONEY_F (major units, double)
-    money_number: MONEY or MONEY_F -> NUMBER (cast(amount as double))
+    to_number: COUNT -> NUMBER          to_money_f: MONEY, one major unit -> MONEY_F (double)
+    money_number: MONEY_F, or MONEY and one major unit -> NUMBER (cast(amount as double))
     case: condition, value, ..., else   coalesce least greatest nullif: values of one unit
     text_number text_count number_count bool_count to_text: the casts
     fx: currency, minor units -> MONEY at the row's date's rate
-    fx_compare: operator, amount, currency column, amount_minor column, currency, minor units -> BOOL
+    fx_compare: operator, amount, currency column, amount_minor column, currency, minor units, fx -> BOOL
     like: x, pattern                    and the functions of `FUNCTIONS` by name
 """
 
@@ -116,21 +117,54 @@ AGGREGATE_ALIASES: dict[str, str] = {
     "countif": "count(*) filter (where ...)",
 }
 NOT_DETERMINISTIC: frozenset[str] = frozenset(
-    {
-        "random", "setseed", "uuid", "gen_random_uuid", "uuidv4", "uuidv7", "now", "today", "get_current_timestamp",
-        "get_current_time", "transaction_timestamp", "nextval", "currval", "txid_current", "age",
-        "current_date", "current_timestamp", "current_localtimestamp", "current_localtime",
-    }
-)  # fmt: skip
+    [
+        "random",
+        "setseed",
+        "uuid",
+        "gen_random_uuid",
+        "uuidv4",
+        "uuidv7",
+        "now",
+        "today",
+        "get_current_timestamp",
+        "get_current_time",
+        "transaction_timestamp",
+        "nextval",
+        "currval",
+        "txid_current",
+        "age",
+        "current_date",
+        "current_timestamp",
+        "current_localtimestamp",
+        "current_localtime",
+    ]
+)
 OUTSIDE: frozenset[str] = frozenset(
-    {
-        "read_csv", "read_csv_auto", "read_parquet", "parquet_scan", "read_json", "read_json_auto", "read_ndjson",
-        "read_text", "read_blob", "glob", "getenv", "getvariable", "current_setting", "sniff_csv", "parquet_metadata",
-        "parquet_schema", "query", "query_table", "sqlite_scan", "postgres_scan", "mysql_scan", "iceberg_scan",
-        "delta_scan", "read_xlsx", "st_read", "write_log", "pragma_version", "duckdb_settings", "duckdb_secrets",
-        "which_secret", "load_extension", "system", "shell", "version", "in_search_path",
-    }
-)  # fmt: skip
+    [
+        "glob",
+        "getenv",
+        "getvariable",
+        "current_setting",
+        "sniff_csv",
+        "parquet_scan",
+        "parquet_metadata",
+        "parquet_schema",
+        "query",
+        "query_table",
+        "sqlite_scan",
+        "postgres_scan",
+        "mysql_scan",
+        "iceberg_scan",
+        "delta_scan",
+        "st_read",
+        "which_secret",
+        "load_extension",
+        "system",
+        "shell",
+        "version",
+        "in_search_path",
+    ]
+)
 
 
 def article(unit: Unit) -> str:

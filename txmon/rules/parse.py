@@ -161,7 +161,7 @@ class _Parser:
         node = self._predicate_on(left)
         if node is not left and (self._op(*_COMPARISONS) or self._word("is", "in", "like", "between", "not")):
             raise ExpressionError(
-                f"comparisons do not chain; put `{describe(self._next, bare=True)}` and its side in parentheses",
+                f"comparisons do not chain; put the side of `{describe(self._next, True)}` in parentheses",
                 self._next.start,
             )
         return node
@@ -225,7 +225,7 @@ class _Parser:
             node = Node("not", None, (same,), left.start, right.end)
         else:
             raise ExpressionError(
-                f"expected `null`, `true`, `false` or `distinct from` after `is`, found {describe(self._next)}",
+                f"expected null, true, false or `distinct from` after `is`, found {describe(self._next)}",
                 self._next.start,
             )
         return Node("not", None, (node,), node.start, node.end) if negated else node

@@ -21,17 +21,18 @@ from txmon.rules.yamlnode import YamlNode
 STATUSES = ("draft", "shadow", "live", "retired")
 SCORED = ("shadow", "live")
 TYPOLOGIES = (
-    "sexual-exploitation", "labour-exploitation", "child-exploitation", "forced-marriage", "illegal-adoption",
-    "organ-trafficking", "merchant-laundering", "mule-layering", "alternative-payment", "general-aml", "other",
+    "sexual-exploitation", "labour-exploitation", "child-exploitation", "forced-marriage",
+    "illegal-adoption", "organ-trafficking", "merchant-laundering", "mule-layering", "alternative-payment",
+    "general-aml", "other",
 )  # fmt: skip
 SEVERITIES = ("low", "medium", "high", "critical")
 ALERT_LINE = 0.5
 DEDUP_US = 30 * 86_400_000_000
 KEYS = frozenset(
     {
-        "id", "version", "title", "status", "typology", "subject", "severity", "score", "protect", "signal", "tick",
-        "description", "references", "false_positives", "proportionality", "params", "let", "when", "explain",
-        "dedup", "tests",
+        "id", "version", "title", "status", "typology", "subject", "severity", "score", "protect", "signal",
+        "tick", "description", "references", "false_positives", "proportionality", "params", "let", "when",
+        "explain", "dedup", "tests",
     }
 )  # fmt: skip
 MAX_LETS = 40

@@ -50,7 +50,9 @@ _TOKEN = re.compile(
 )
 # what stands where an operand may follow: a prefix operator after one of these is a prefix
 _OPENERS = frozenset("(,[") | {"+", "-", "*", "/", "%", "=", "<>", "<", "<=", ">", ">=", "||", "~"}
-_WORD_OPENERS = frozenset("not and or when then else case between in like is over".split())
+_WORD_OPENERS = frozenset(
+    {"not", "and", "or", "when", "then", "else", "case", "between", "in", "like", "is", "over"}
+)
 _REMEDIES = {
     "::": "write cast(x as type)",
     "==": "write = ",

@@ -242,9 +242,8 @@ class Checker:
         if found is None:
             return self.refuse(nodes[0], self._cannot_compare(op, nodes, pair))
         unit, sides = found
-        if unit not in ORDERED and op not in ("=", "<>", "is_not_distinct"):
-            if unit is not Unit.TEXT:
-                return self.refuse(nodes[0], f"`{op}` does not order {self.say(nodes[0], sides[0])}")
+        if unit is Unit.BOOL and op not in ("=", "<>", "is_not_distinct"):
+            return self.refuse(nodes[0], f"`{op}` does not order {self.say(nodes[0], sides[0])}")
         return functions.fx_comparison(op, sides) or Call(op, tuple(sides), Unit.BOOL)
 
     def _cannot_compare(self, op: str, nodes: tuple[Node, Node], pair: tuple[Expr, Expr]) -> str:

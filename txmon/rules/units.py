@@ -49,6 +49,11 @@ def minor_units(value: Decimal, scale: int) -> int | None:
     return whole(value.scaleb(scale))
 
 
+def one_major(scale: int) -> Literal_:
+    """One major unit in minor units."""
+    return Literal_(10**scale, Unit.COUNT)
+
+
 def settle(expr: Expr) -> Expr:
     """Give an open constant the unit it has by itself: whole numbers count, others are doubles."""
     if is_null(expr):
@@ -70,7 +75,7 @@ def convert(expr: Expr, unit: Unit, scale: int) -> Expr | None:
     if expr.unit is Unit.COUNT and unit is Unit.NUMBER:
         return Call("to_number", (expr,), Unit.NUMBER)
     if expr.unit is Unit.MONEY and unit is Unit.MONEY_F:
-        return Call("to_money_f", (expr,), Unit.MONEY_F)
+        return Call("to_money_f", (expr, one_major(scale)), Unit.MONEY_F)
     return None
 
 
