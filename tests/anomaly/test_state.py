@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -118,3 +119,34 @@ def test_flipped_bits_are_refused() -> None:
         bad = np.frombuffer(bytes(raw), good[name].dtype).reshape(good[name].shape)
         with pytest.raises(StateError, match="damaged"):
             quick().restore(good | {name: bad})
+
+
+def test_state_does_not_grow_with_the_events() -> None:
+    model = quick()
+    model.score(*stream(2_000))
+    before = {name: array.shape for name, array in model.snapshot().items() if name != "meta"}
+    model.score(*stream(20_000, seed=2))
+    assert before == {name: array.shape for name, array in model.snapshot().items() if name != "meta"}
+
+
+FIXTURE = Path(__file__).parent / "fixtures" / "state_format_1.npz"
+
+
+def test_a_state_saved_by_an_earlier_version_still_gives_its_scores() -> None:
+    """Made by `python tests/anomaly/test_state.py`; make a new file beside it for a new format."""
+    with np.load(FIXTURE, allow_pickle=False) as loaded:
+        arrays = {name: loaded[name] for name in loaded.files}
+    expected = arrays.pop("expected")
+    model = quick()
+    model.restore(arrays)
+    assert np.array_equal(model.score(*stream(200, seed=8)).value, expected, equal_nan=True)
+
+
+if __name__ == "__main__":
+    saved_model = quick()
+    saved_model.score(*stream(3_000))
+    saved_arrays = saved_model.snapshot()
+    FIXTURE.parent.mkdir(exist_ok=True)
+    np.savez_compressed(
+        FIXTURE, allow_pickle=False, expected=saved_model.score(*stream(200, seed=8)).value, **saved_arrays
+    )

@@ -90,8 +90,9 @@ class Model:
     def score(self, segment: npt.NDArray[np.int32], values: Floats) -> Scores:
         """Score rows and learn from them, one after the other.
 
-        `segment` holds a code per row (-1: none), `values` one column per input in declared order, NaN
-        for null. Raises ValueError where the shapes do not fit the declaration.
+        `segment` holds a code per row (-1: none) that means the same in every batch and after a restore,
+        `values` one column per input in declared order, NaN for null. Raises ValueError where the shapes
+        do not fit the declaration.
         """
         rows, width = len(segment), len(self.settings.inputs)
         if values.shape != (rows, width):

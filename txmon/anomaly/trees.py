@@ -13,7 +13,6 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from river import anomaly
 
 from txmon.anomaly.batch import (
     EXPLAIN_FACTOR,
@@ -51,6 +50,8 @@ class Forest(NamedTuple):
 
 def make_forest(settings: Settings, slots: int) -> Forest:
     """Let river build the trees for the inputs of `settings`, and lay them out flat."""
+    from river import anomaly  # here: it loads for half a second, which runs without trees need not wait
+
     names = [i.name for i in settings.inputs]
     model = anomaly.HalfSpaceTrees(
         n_trees=settings.trees,
