@@ -15,7 +15,7 @@ from txmon.engine.advance import advance
 from txmon.engine.hashing import rehash
 from txmon.engine.interner import new_table
 from txmon.engine.layout import GroupLayout
-from txmon.engine.lookback import lookback
+from txmon.engine.lookback import count_times, list_times, lookback
 from txmon.engine.slab import D_COLUMNS, D_DISTINCT
 from txmon.engine.treap import DEPTH_MAX, NODE_COLUMNS
 from txmon.errors import StateError
@@ -100,6 +100,18 @@ class Group:
         self._ensure_keys(int(key.max(initial=-1)) + 1)
         lookback(L, self._state(), st.Requests(key, time, order), work, out)
         return Values(out.value, out.known, out.high)
+
+    def later_times(self, key: st.I64, time: st.I64, order: st.I64, reach: int) -> tuple[st.I64, st.I64]:
+        """Distinct times of rows in ``(time, time + reach)`` with order up to each request's.
+
+        Returns (number of the request, time), times rising within a request.
+        """
+        counts = np.empty(len(key), np.int64)
+        count_times(self._state(), key, time, order, reach, counts)
+        start = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+        times = np.empty(int(start[-1]), np.int64)
+        list_times(self._state(), key, time, order, reach, start, times)
+        return np.repeat(np.arange(len(key)), counts), times
 
     @property
     def rows_scanned(self) -> int:

@@ -302,3 +302,41 @@ def lookback(L: Layout, S: State, requests: Requests, work: Work, out: Output) -
                 else:
                     out.number[f, i] = x
     work.stamp[0] = stamp
+
+
+@kernel
+def count_times(S: State, key: I64, time: I64, order: I64, reach: int, counts: I64) -> None:
+    """Per request: how many distinct times in ``(time, time + reach)`` rows up to its order have."""
+    for i in range(key.shape[0]):
+        counts[i] = 0
+        k = key[i]
+        if k < 0 or S.keys[k, LENGTH] == 0:
+            continue
+        last = time[i]
+        for p in range(position_after(S, k, time[i]), S.keys[k, SNEXT]):
+            r = row_at(S, k, p)
+            t = S.rows[r, 0]
+            if t >= time[i] + reach:
+                break
+            if t != last and S.rows[r, 1] <= order[i]:
+                counts[i] += 1
+                last = t
+
+
+@kernel
+def list_times(S: State, key: I64, time: I64, order: I64, reach: int, start: I64, times: I64) -> None:
+    """Write the times that `count_times` counted, rising, from ``start[i]`` on."""
+    for i in range(key.shape[0]):
+        k = key[i]
+        if k < 0 or S.keys[k, LENGTH] == 0:
+            continue
+        last, j = time[i], start[i]
+        for p in range(position_after(S, k, time[i]), S.keys[k, SNEXT]):
+            r = row_at(S, k, p)
+            t = S.rows[r, 0]
+            if t >= time[i] + reach:
+                break
+            if t != last and S.rows[r, 1] <= order[i]:
+                times[j] = t
+                j += 1
+                last = t

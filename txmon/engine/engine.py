@@ -1,0 +1,280 @@
+"""The deterministic engine: `apply(events) -> outcome`.
+
+How a stream is cut into batches never changes an outcome: everything is defined by the order of arrival.
+No clock, no files, no randomness; anomaly models are handed in. Owns the order of the steps; each step
+is a module of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+import pyarrow as pa
+
+from txmon.engine import dedup
+from txmon.engine.again import TickBook, evaluate_late
+from txmon.engine.content import content_hashes, identity_hashes, one_chunk
+from txmon.engine.detect import Detection, MakeModel, detectors_of
+from txmon.engine.features import FeatureStore
+from txmon.engine.frames import EventFrame, Frame, LegFrame, TakenFrame
+from txmon.engine.hits import (
+    HITS,
+    HOLDERS,
+    CompiledRule,
+    Found,
+    compile_rules,
+    hit_rows,
+    in_order,
+    lets_of,
+    matches,
+    taken,
+)
+from txmon.engine.keys import KeySpace
+from txmon.engine.people import People
+from txmon.engine.shared import Shared
+from txmon.engine.state import I64, TIME_MIN
+from txmon.model.rates import Rates
+from txmon.model.schema import VALUE_KINDS
+from txmon.rules.ir import On, Plan
+
+DAY_US = 86_400_000_000
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Bounds of what is remembered, in days: lateness accepted, and how long an identity is known."""
+
+    max_lateness_days: int = 30
+    dedup_horizon_days: int = 90
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a batch led to. `verdict` has one code per row (`txmon.engine.dedup`)."""
+
+    accepted: pa.Table
+    verdict: np.ndarray
+    hits: pa.Table
+
+    @property
+    def duplicates(self) -> int:
+        """Rows seen before with the same content."""
+        return int((self.verdict == dedup.DUPLICATE).sum())
+
+
+@dataclass
+class _Tables:
+    """The frames of a batch and where their rows come from."""
+
+    events: EventFrame
+    legs: LegFrame
+    seq: I64
+    holders: dict[str, I64]
+    flags: dict[str, np.ndarray] = field(default_factory=dict)  # rule id -> rows of its table that hit
+    hits: list[pa.Table] = field(default_factory=list)
+
+    def frame(self, on: On) -> Frame:
+        return self.events if on == "events" else self.legs
+
+    def order(self, on: On) -> I64:
+        return self.seq if on == "events" else 2 * self.seq[self.legs.event] + self.legs.incoming
+
+    def event_rows(self, on: On, rows: I64) -> I64:
+        """Rows of the events behind rows of a table."""
+        return rows if on == "events" else self.legs.event[rows]
+
+
+class Engine:
+    """State of a plan over a stream."""
+
+    def __init__(
+        self, plan: Plan, rates: Rates, make_model: MakeModel | None = None, limits: Limits | None = None
+    ) -> None:
+        limits = limits or Limits()
+        self.plan = plan
+        self.shared = Shared(plan, rates)
+        keys = KeySpace()
+        self.detection = Detection(plan, keys, make_model)
+        self.store = FeatureStore(plan, self.shared, keys, self.detection.detectors)
+        self.people = People(keys)
+        self.rules = compile_rules(self.shared)
+        self._on = {r.id: r.on for r in plan.rules}
+        # An event may be as old as the longest window plus the lateness; its own windows look back further.
+        self._horizon_us = plan.longest_us + limits.max_lateness_days * DAY_US
+        self.gate = dedup.Gate(limits.dedup_horizon_days, self._horizon_us)
+        self.ticks = TickBook([c for c in self.rules.values() if c.rule.tick])
+
+    def apply(self, events: pa.Table) -> Outcome:
+        """Judge and score a batch of canonical events, in order of arrival.
+
+        The table has the columns of `txmon.model.schema.CANONICAL` (text may be dictionary-encoded);
+        `ingest_seq` is given here.
+        """
+        first = self.gate.next_seq
+        bound = self._bound()
+        time = one_chunk(events.column("event_time")).cast(pa.int64()).to_numpy()
+        verdict = self.gate.admit(identity_hashes(events), content_hashes(events), time).verdict
+        if (verdict != dedup.ACCEPTED).any():
+            events = events.filter(pa.array(verdict == dedup.ACCEPTED))
+        seq = first + np.arange(len(events), dtype=np.int64)
+        events = events.set_column(
+            events.schema.get_field_index("ingest_seq"), "ingest_seq", pa.array(seq, pa.int64())
+        )
+        parts = [self._score(part, seq[start : start + len(part)], bound) for start, part in self._portions(events)]
+        hits = pa.concat_tables(parts) if parts else HITS.empty_table()
+        return Outcome(events, verdict, hits)
+
+    # -- steps ---------------------------------------------------------------------------------------
+
+    def _bound(self) -> int:
+        """Rows not newer than this are in no window of any event that may still come."""
+        watermark = self.gate.watermark_us
+        return TIME_MIN if watermark == TIME_MIN else watermark - self._horizon_us - self.plan.longest_us
+
+    def _portions(self, events: pa.Table) -> Iterable[tuple[int, pa.Table]]:
+        """Cut a batch behind every mark of time that rules on absence look at."""
+        if len(events) == 0:
+            return
+        cuts: list[int] = []
+        if self.ticks.rules:
+            is_tick = np.array(one_chunk(events.column("kind")).cast(pa.string()).to_pylist(), object) == "tick"
+            cuts = [int(row) + 1 for row in np.flatnonzero(is_tick)]
+        starts = [0, *cuts]
+        for start, stop in zip(starts, [*cuts, len(events)], strict=True):
+            if stop > start:
+                yield start, events.slice(start, stop - start)
+
+    def _score(self, events: pa.Table, seq: I64, bound: int) -> pa.Table:
+        tables = self._tables(events, seq)
+        frames: dict[On, Frame] = {"events": tables.events, "legs": tables.legs}
+        order: dict[On, I64] = {"events": tables.order("events"), "legs": tables.order("legs")}
+
+        def hits_of(rule_id: str, on: On) -> np.ndarray:
+            return self._flags_on(tables, rule_id, on)
+
+        late: dict[str, I64] = {}
+        for level, rules in enumerate(self.plan.levels):
+            late |= self.store.advance(level, frames, order, hits_of, bound)
+            if level == 0:
+                self.detection.apply(frames)
+            for rule in rules:
+                if not rule.tick:
+                    self._first_evaluation(self.rules[rule.id], tables)
+            self._second_evaluations([self.rules[r.id] for r in rules if not r.tick], tables, order, late)
+        if self.ticks.rules:
+            self._absence(tables, frames, order)
+        return in_order(tables.hits)
+
+    def _tables(self, events: pa.Table, seq: I64) -> _Tables:
+        frame = EventFrame(self.shared, events)
+        holders = self.people.apply(frame)
+        kind = frame.column("kind")
+        moving = np.array([k in VALUE_KINDS for k in kind.dictionary.to_pylist()] + [False], np.bool_)
+        moves = moving[kind.indices.fill_null(len(moving) - 1).to_numpy(zero_copy_only=False)]
+        sides = np.zeros((len(events), 2), np.bool_)
+        for side, role in enumerate(("payer", "payee")):
+            sides[:, side] = moves & (self.store.keys.column_codes(frame, role) >= 0)
+        place = np.flatnonzero(sides.reshape(-1))
+        legs = LegFrame(frame, place // 2, place % 2 == 1)
+        for column, roles in (("account", ("payer", "payee")), ("counterparty", ("payee", "payer"))):
+            out, incoming = (self.store.keys.column_codes(frame, role)[legs.event] for role in roles)
+            legs.memo[("codes", column)] = np.where(legs.incoming, incoming, out)
+        return _Tables(frame, legs, seq, holders)
+
+    def _flags_on(self, tables: _Tables, rule_id: str, on: On) -> np.ndarray:
+        """Rows of a table that a rule hit; a rule on the other table speaks for the event."""
+        flags = tables.flags.get(rule_id)
+        if flags is None:
+            return np.zeros(tables.frame(on).length, np.bool_)
+        own = self._on[rule_id]
+        if own == on:
+            return flags
+        if own == "events":
+            return flags[tables.legs.event]
+        events = np.zeros(tables.events.length, np.bool_)
+        events[tables.legs.event[flags]] = True
+        return events
+
+    def _first_evaluation(self, compiled: CompiledRule, tables: _Tables) -> None:
+        rule = compiled.rule
+        frame = tables.frame(rule.on)
+        lets = lets_of(compiled, frame)
+        flags = matches(compiled, frame, lets)
+        tables.flags[rule.id] = flags
+        rows = np.flatnonzero(flags)
+        if len(rows):
+            seq = tables.seq[tables.event_rows(rule.on, rows)]
+            self._report(Found(compiled, TakenFrame(frame, rows), taken(lets, rows), seq, "event", None), rows, tables)
+
+    def _second_evaluations(
+        self, rules: list[CompiledRule], tables: _Tables, order: dict[On, I64], late: dict[str, I64]
+    ) -> None:
+        by_subject: dict[tuple[On, str], list[CompiledRule]] = {}
+        for compiled in rules:
+            if compiled.rule.longest_us():
+                by_subject.setdefault((compiled.rule.on, compiled.rule.subject), []).append(compiled)
+        for (on, subject), group in by_subject.items():
+            rows = late[self.store.subject_slot(on, subject).name]
+            if len(rows) == 0:
+                continue
+
+            def report(found: Found, rows: I64, on: On = on) -> None:
+                tables.flags[found.compiled.rule.id][rows] = True
+                seq = tables.seq[tables.event_rows(on, rows)]
+                self._report(Found(found.compiled, found.frame, found.lets, seq, "late", found.as_of), rows, tables)
+
+            evaluate_late(self.store, group, tables.frame(on), rows, order[on], report)
+
+    def _absence(self, tables: _Tables, frames: dict[On, Frame], order: dict[On, I64]) -> None:
+        self.ticks.note(self.store, frames, order)
+        kinds = one_chunk(tables.events.events.column("kind")).cast(pa.string())
+        if kinds[-1].as_py() != "tick":
+            return
+        time = int(tables.events.column("event_time")[-1].as_py())
+        if time // DAY_US <= self.ticks.day:
+            return
+        self.ticks.day = time // DAY_US
+        for found, identity in self.ticks.evaluate(self.store, time, 2 * int(tables.seq[-1]) + 1):
+            tables.hits.append(_tick_rows(found, identity, int(tables.seq[-1])))
+
+    def _report(self, found: Found, rows: I64, tables: _Tables) -> None:
+        rule = found.compiled.rule
+        events = tables.event_rows(rule.on, rows)
+        time = tables.events.column("event_time").to_numpy()[events]
+        role = rule.subject
+        if rule.on == "legs":
+            incoming = tables.legs.incoming[rows]
+            codes = np.where(incoming, tables.holders["payee"][events], tables.holders["payer"][events])
+        else:
+            codes = tables.holders.get(role, np.full(tables.events.length, -1, np.int64))[events]
+        detectors = detectors_of(rule)
+        notes = self.detection.notes(detectors, rows) if detectors else [""] * len(rows)
+        holders = self.people.holders_of(codes, time)
+        tables.hits.append(hit_rows(found, tables.events, events, holders, notes))
+
+    @property
+    def rows_scanned(self) -> int:
+        """Rows read for late evaluations so far: what lateness costs."""
+        return sum(s.group.rows_scanned for s in self.store.slots)
+
+
+def _tick_rows(found: Found, identity: np.ndarray, seq: int) -> pa.Table:
+    """Hit rows of a rule on absence: the event they belong to is known by its identity alone."""
+    n = len(identity)
+    columns = {name: pa.array(list(identity[:, j]), pa.string()) for j, name in enumerate(("source", "event_id", "entity", "mode"))}
+    columns["event_time"] = pa.array(identity[:, 4].astype(np.int64))
+    base = pa.table(columns)
+    frame = _IdentityFrame(found.frame.shared, base)
+    marked = Found(found.compiled, found.frame, found.lets, np.full(n, seq), "tick", found.as_of)
+    return hit_rows(marked, frame, np.arange(n), pa.nulls(n, HOLDERS), [""] * n)
+
+
+class _IdentityFrame(Frame):
+    """Identities of events as a frame."""
+
+    def __init__(self, shared: Shared, events: pa.Table) -> None:
+        super().__init__(shared, len(events))
+        self._columns = {name: one_chunk(events.column(name)) for name in events.column_names}
+

@@ -1,0 +1,158 @@
+"""Hits: which rows a rule hit, told as rows of `hits.parquet`.
+
+Owns the schema and the making of hit rows; decides nothing about grouping (that is `txmon.alerts`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from txmon.engine.frames import Frame, RuleFrame, TakenFrame
+from txmon.engine.shared import Shared
+from txmon.engine.state import I64
+from txmon.model.schema import TIME
+from txmon.rules.explain import Explain, compile_explain, features_json
+from txmon.rules.ir import Expr, Rule
+
+_S = pa.string()
+HOLDERS = pa.list_(pa.struct([("party", _S), ("role", _S)]))
+# The columns of hits.parquet, in order.
+HIT_COLUMNS: pa.Schema = pa.schema(
+    [
+        ("source", _S),
+        ("event_id", _S),
+        ("leg", _S),
+        ("event_time", TIME),
+        ("rule_id", _S),
+        ("rule_version", pa.int64()),
+        ("subject_type", _S),
+        ("subject_id", _S),
+        ("score", pa.float64()),
+        ("features", _S),
+        ("trigger", _S),
+        ("as_of", TIME),
+        ("explanation", _S),
+    ]
+)
+# What the alert book needs besides; not written to hits.parquet.
+INTERNAL_COLUMNS: pa.Schema = pa.schema(
+    [("ingest_seq", pa.int64()), ("entity", _S), ("mode", _S), ("holders", HOLDERS), ("status", _S)]
+)
+HITS: pa.Schema = pa.schema([*HIT_COLUMNS, *INTERNAL_COLUMNS])
+
+
+@dataclass(frozen=True)
+class CompiledRule:
+    """A rule with its explanation template compiled."""
+
+    rule: Rule
+    explain: Explain
+
+    @property
+    def let(self) -> tuple[tuple[str, Expr], ...]:
+        """Names and expressions of the lets."""
+        return self.rule.let
+
+
+@dataclass(frozen=True)
+class Found:
+    """Rows of one rule that hit, in a table of rows already cut down to them."""
+
+    compiled: CompiledRule
+    frame: Frame  # the rows that hit
+    lets: Mapping[str, pa.Array]
+    seq: I64  # order of arrival of what led to the hit
+    trigger: str
+    as_of: I64 | None
+
+
+def compile_rules(shared: Shared) -> dict[str, CompiledRule]:
+    """Compile every rule's explanation."""
+    plan = shared.plan
+    units = {d.name: d.unit for d in plan.derived}
+    return {
+        r.id: CompiledRule(r, compile_explain(r, plan.money_scale, plan.base_currency, units=units))
+        for r in plan.rules
+    }
+
+
+def lets_of(compiled: CompiledRule, frame: Frame) -> dict[str, pa.Array]:
+    """Evaluate a rule's lets on every row of a frame."""
+    return {name: frame.shared.evaluate(expr, frame) for name, expr in compiled.let}
+
+
+def matches(compiled: CompiledRule, frame: Frame, lets: Mapping[str, pa.Array]) -> np.ndarray:
+    """Return which rows of a frame the rule hits: `when` is true and the subject is known."""
+    rows = frame.shared.mask(compiled.rule.when, RuleFrame(frame, lets))
+    subject = frame.column(compiled.rule.subject)
+    if subject.null_count and rows.any():
+        rows = rows & subject.is_valid().to_numpy(zero_copy_only=False)
+    return rows
+
+
+def taken(lets: Mapping[str, pa.Array], rows: I64) -> dict[str, pa.Array]:
+    """Rows of every let."""
+    index = pa.array(rows)
+    return {name: values.take(index) for name, values in lets.items()}
+
+
+def hit_rows(found: Found, events: Frame, seq_rows: I64, holders: pa.Array, notes: Sequence[str]) -> pa.Table:
+    """Turn what a rule found into rows of HITS.
+
+    `seq_rows` are the rows' events in the batch frame `events`; `holders` as of each event; `notes` are
+    appended to the explanations (reasons of anomaly scores), empty for none.
+    """
+    rule, frame = found.compiled.rule, found.frame
+    n = frame.length
+    values = {name: frame.column(name) for name in found.compiled.explain.columns if name not in found.lets and name != "subject"}
+    subject = _text(frame.column(rule.subject))
+    explanation = found.compiled.explain({**values, **found.lets, "subject": subject}, n)
+    if any(notes):
+        explanation = pa.array([f"{e.as_py()}{note}" for e, note in zip(explanation, notes, strict=True)], _S)
+    units = {name: (expr.unit, found.lets[name]) for name, expr in rule.let}
+    event = TakenFrame(events, seq_rows)
+    columns = {
+        "source": _text(event.column("source")),
+        "event_id": _text(event.column("event_id")),
+        "leg": _text(frame.column("direction")) if rule.on == "legs" and found.trigger != "tick" else pa.nulls(n, _S),
+        "event_time": event.column("event_time").cast(TIME),
+        "rule_id": _same(rule.id, n),
+        "rule_version": pa.repeat(pa.scalar(rule.version, pa.int64()), n),
+        "subject_type": _same(rule.subject, n),
+        "subject_id": subject,
+        "score": pa.repeat(pa.scalar(float(rule.score), pa.float64()), n),
+        "features": features_json(units, frame.shared.plan.money_scale, n),
+        "trigger": _same(found.trigger, n),
+        "as_of": pa.nulls(n, TIME) if found.as_of is None else pa.array(found.as_of).cast(TIME),
+        "explanation": explanation,
+        "ingest_seq": pa.array(found.seq),
+        "entity": _text(event.column("entity")),
+        "mode": _text(event.column("mode")),
+        "holders": holders,
+        "status": _same(rule.status, n),
+    }
+    return pa.table([columns[f.name] for f in HITS], schema=HITS)
+
+
+def in_order(parts: Sequence[pa.Table]) -> pa.Table:
+    """Join hit rows: order of arrival, out leg before in leg, then rule id, then event before late."""
+    if not parts:
+        return HITS.empty_table()
+    table = pa.concat_tables(parts)
+    leg = np.array([{"out": 0, "in": 1}.get(v, 0) for v in table.column("leg").to_pylist()], np.int64)
+    trigger = np.array([{"event": 0, "late": 1, "tick": 2}[v] for v in table.column("trigger").to_pylist()], np.int64)
+    rule = np.array(table.column("rule_id").to_pylist(), dtype=np.str_)
+    order = np.lexsort((trigger, rule, leg, table.column("ingest_seq").to_numpy()))
+    return table.take(pa.array(order))
+
+
+def _text(values: pa.Array) -> pa.Array:
+    return values.cast(_S) if not pa.types.is_string(values.type) else values
+
+
+def _same(text: str, n: int) -> pa.Array:
+    return pa.repeat(pa.scalar(text, _S), n)
