@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
@@ -60,7 +60,20 @@ def measures(rule: Rule, features: str, currency: str) -> list[Measure]:
                 origin,
             )
         )
-    return found
+    return _merged(found)
+
+
+def _merged(found: list[Measure]) -> list[Measure]:
+    """A number that stands between two lines is one row."""
+    merged: dict[str, Measure] = {}
+    for measure in found:
+        before = merged.get(measure.name)
+        if before is not None:
+            met = None if None in (before.met, measure.met) else bool(before.met and measure.met)
+            line = f"{before.line}, {measure.line}"
+            measure = replace(before, line=line, met=met, origin=before.origin or measure.origin)
+        merged[measure.name] = measure
+    return list(merged.values())
 
 
 def _words(name: str) -> str:

@@ -1,0 +1,161 @@
+"""What the demo prints: the story, the look-alike, the table and the files, in at most 40 lines.
+
+Written for a compliance officer: plain words, the numbers against the lines, protection before suspicion.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from dataclasses import dataclass
+
+from txmon.demo.found import Found
+from txmon.demo.lookalike import LookAlike, handed_on
+from txmon.demo.money import day, listed, money, plural
+from txmon.demo.story import Story, Told
+
+LINES_MAX = 40
+_WIDTH = 110
+_RULES_TOLD = 3
+
+
+@dataclass(frozen=True)
+class Run:
+    """What was done: for the first line, and for the files at the end."""
+
+    events: int
+    seed: int
+    rules: int
+    hits: int
+    alerts: int
+    seconds: float
+    folder: str
+
+
+def summary(run: Run, story: Story | None, look_alike: LookAlike | None, found: Found) -> list[str]:
+    """Return the lines."""
+    lines = [
+        f"txmon demo: {run.events:,} synthetic events (seed {run.seed}), {run.rules} rules, "
+        f"{run.hits:,} hits, {run.alerts:,} alerts, scored in {run.seconds:.1f} s"
+    ]
+    table = [*_table(found), *_files(run)]
+    if story is None:
+        return [*lines, "", "No alert was raised: nothing to tell. Use more events.", "", *table]
+    for rules in range(_RULES_TOLD, 0, -1):
+        told = [*_alert(story, rules), *_look_alike(story, look_alike)]
+        if len(lines) + len(told) + len(table) <= LINES_MAX:
+            break
+    return [*lines, *told, *table]
+
+
+def protection(story: Story) -> str:
+    """Say why the holder may be a victim; empty where no rule of the alert protects."""
+    if not story.alert["protect"]:
+        return ""
+    share = handed_on(story.pattern)
+    seen: list[str] = []
+    if share is not None and share >= 0.2:
+        receiver = next((f.name for f in story.targets), "one receiver")
+        seen.append(f"{share:.0%} of what came in went on to {receiver}")
+    fees = [t for t in story.told if t.rule.id == "weekly-fee-out"]
+    if fees:
+        seen.append("a fixed fee left for another country week after week")
+    facts = (
+        f"{listed(seen).capitalize()}: this is how control over another person's earnings shows. "
+        if seen
+        else ""
+    )
+    return (
+        f"{facts}The holder may be the one exploited. So nothing is done automatically, the account is not "
+        f"closed or frozen on this alone, and no letter or call that somebody else might read or hear goes "
+        f"out before a trained person has looked."
+    )
+
+
+def _alert(story: Story, rules: int) -> list[str]:
+    alert = story.alert
+    mark = ", PROTECTED: the holder may be a victim" if alert["protect"] else ""
+    held = listed(f"{h['party']} ({h['role']})" for h in alert["holders_first"]) or "holder not on file"
+    payers = sum(f.parties for f in story.sources)
+    out = [
+        f"{money(f.total_minor, story.currency)} in {plural(f.count, 'payment')} to {f.name}"
+        for f in story.targets
+    ]
+    lines = [
+        "",
+        f"ALERT {alert['alert_id']}  {alert['severity'].upper()}  score {alert['score']:.2f}{mark}",
+        *_wrapped(
+            f"Account {alert['subject_id']}, held by {held}, {day(story.start)} to {day(story.end)}: "
+            f"{plural(payers, 'payer')} sent {money(story.total(incoming=True), story.currency)} in "
+            f"{plural(sum(f.count for f in story.sources), 'payment')}; {listed(out[:2])}."
+        ),
+    ]
+    for told in [t for t in story.told if t.measures][:rules]:
+        lines += _wrapped(f"- {told.rule.title}: {_numbers(told)}", indent="    ")
+    why = protection(story)
+    return [*lines, *(_wrapped(f"Why care comes first: {why}") if why else [])]
+
+
+def _numbers(told: Told) -> str:
+    found = [f"{m.name} {m.value} ({m.line})" for m in told.measures[:3]]
+    return "; ".join(found) or told.explanation
+
+
+def _look_alike(story: Story, other: LookAlike | None) -> list[str]:
+    if other is None:
+        return []
+    share = "" if other.handed_on is None else f"; {share_text(other.handed_on)}"
+    found = [f"{m.name} {m.value} ({m.line})" for m in other.measures if m.met][:2]
+    sent = money(other.received_minor, story.currency)
+    same = f" Alike: {'; '.join(found)}." if found else ""
+    return [
+        "",
+        f"LEFT ALONE {other.subject_id}, one of the lawful look-alikes ({_words(other.population)})",
+        *_wrapped(
+            f"{plural(other.payers, 'payer')} sent {sent}{share}.{same} "
+            f"No alert: {listed(other.reasons[:2])}."
+        ),
+    ]
+
+
+def share_text(share: float) -> str:
+    """Say how much of the receipts went on."""
+    if share < 0.005:
+        return "nothing of it went on to a private account"
+    return f"{share:.0%} of it went on to one private account"
+
+
+def _table(found: Found) -> list[str]:
+    head = f"{'By typology':<24}{'planted':>9}{'found':>7}{'near-misses':>13}{'alerted':>9}"
+    rows = [
+        f"  {r.typology:<22}{r.planted:>9}{r.found:>7}{r.near_misses:>13}{r.near_misses_alerted:>9}"
+        for r in found.rows
+    ]
+    share = found.look_alikes_alerted / found.look_alikes if found.look_alikes else 0.0
+    worst = [
+        f"{_words(name)} {alerted} of {members}" for name, members, alerted in found.populations if alerted
+    ]
+    which = f": {listed(worst[:4])}" if worst else ""
+    text = (
+        f"Look-alikes alerted: {found.look_alikes_alerted} of {found.look_alikes:,} members of "
+        f"{len(found.populations)} lawful populations ({share:.1%}){which}."
+    )
+    lines = ["", head, *rows, *_wrapped(text)]
+    if found.missed:
+        names = [f"{'+'.join(row['rule_ids'])} ({row['subject_id']})" for row in found.missed]
+        more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+        lines += _wrapped(f"Planted and missed: {', '.join(names[:3])}{more}.")[:2]
+    return lines
+
+
+def _files(run: Run) -> list[str]:
+    return ["", f"The whole story with pictures: {run.folder}/alert.html",
+            f"Data: {run.folder}/events.parquet labels.parquet hits.parquet alerts.parquet"]  # fmt: skip
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ").replace("-", " ")
+
+
+def _wrapped(text: str, indent: str = "  ") -> list[str]:
+    first = indent[:-2] if text.startswith("- ") else indent
+    return textwrap.wrap(text, _WIDTH, initial_indent=first, subsequent_indent=indent, break_on_hyphens=False)
