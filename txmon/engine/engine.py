@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -35,11 +36,22 @@ from txmon.engine.keys import KeySpace
 from txmon.engine.people import People
 from txmon.engine.shared import Shared
 from txmon.engine.state import I64, TIME_MIN
+from txmon.errors import StateError
 from txmon.model.rates import Rates
 from txmon.model.schema import VALUE_KINDS
 from txmon.rules.ir import On, Plan
 
 DAY_US = 86_400_000_000
+
+
+class HasState(Protocol):
+    """A part of the engine that can be saved."""
+
+    def snapshot(self) -> dict[str, np.ndarray]:
+        """The state as arrays of plain numbers."""
+
+    def restore(self, arrays: dict[str, np.ndarray]) -> None:
+        """Take a state over."""
 
 
 @dataclass(frozen=True)
@@ -253,6 +265,37 @@ class Engine:
         notes = self.detection.notes(detectors, rows) if detectors else [""] * len(rows)
         holders = self.people.holders_of(codes, time)
         tables.hits.append(hit_rows(found, tables.events, events, holders, notes))
+
+    # -- state ---------------------------------------------------------------------------------------
+
+    def _parts(self) -> dict[str, HasState]:
+        parts: dict[str, HasState] = {
+            "gate": self.gate,
+            "keys": self.store.keys,
+            "people": self.people,
+            "detectors": self.detection,
+            "ticks": self.ticks,
+        }
+        return parts | {f"group {slot.name}": slot.group for slot in self.store.slots}
+
+    def snapshot(self) -> dict[str, np.ndarray]:
+        """Return the whole state as named arrays of plain numbers."""
+        return {f"{part}/{k}": v for part, owner in self._parts().items() for k, v in owner.snapshot().items()}
+
+    def restore(self, arrays: dict[str, np.ndarray]) -> None:
+        """Go on from a snapshot of an engine with the same plan.
+
+        Raises:
+            StateError: the snapshot lacks a part, or was made for other features.
+        """
+        by_part: dict[str, dict[str, np.ndarray]] = {}
+        for name, array in arrays.items():
+            part, _, rest = name.partition("/")
+            by_part.setdefault(part, {})[rest] = array
+        for part, owner in self._parts().items():
+            if part not in by_part and owner.snapshot():
+                raise StateError(f"snapshot has no part '{part}'; it was made for other rules, replay the events")
+            owner.restore(by_part.get(part, {}))
 
     @property
     def rows_scanned(self) -> int:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from txmon.engine.frames import Frame, RuleFrame, TakenFrame
 from txmon.engine.shared import Shared
@@ -40,7 +41,7 @@ HIT_COLUMNS: pa.Schema = pa.schema(
 )
 # What the alert book needs besides; not written to hits.parquet.
 INTERNAL_COLUMNS: pa.Schema = pa.schema(
-    [("ingest_seq", pa.int64()), ("entity", _S), ("mode", _S), ("holders", HOLDERS), ("status", _S)]
+    [("ingest_seq", pa.int64()), ("entity", _S), ("mode", _S), ("holders", HOLDERS), ("dedup_key", _S)]
 )
 HITS: pa.Schema = pa.schema([*HIT_COLUMNS, *INTERNAL_COLUMNS])
 
@@ -133,9 +134,19 @@ def hit_rows(found: Found, events: Frame, seq_rows: I64, holders: pa.Array, note
         "entity": _text(event.column("entity")),
         "mode": _text(event.column("mode")),
         "holders": holders,
-        "status": _same(rule.status, n),
+        "dedup_key": _dedup_key(found, n),
     }
     return pa.table([columns[f.name] for f in HITS], schema=HITS)
+
+
+def _dedup_key(found: Found, n: int) -> pa.Array:
+    """Values of the rule's dedup fields beyond its subject; null where it has none."""
+    rule = found.compiled.rule
+    fields = [name for name in rule.dedup_by if name != rule.subject]
+    if not fields or found.trigger == "tick":
+        return pa.nulls(n, _S)
+    texts = [pc.fill_null(found.frame.column(name).cast(_S), "") for name in fields]
+    return pc.binary_join_element_wise(*texts, "|")
 
 
 def in_order(parts: Sequence[pa.Table]) -> pa.Table:

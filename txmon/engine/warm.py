@@ -1,0 +1,41 @@
+"""Compiled code at start-up: loaded from the cache, or compiled once with a word about it.
+
+Owns the small run that touches every kernel; its results are thrown away.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from txmon.engine import state as st
+from txmon.engine.calendar import month_starts
+from txmon.engine.group import Group
+from txmon.engine.layout import build_layout
+from txmon.rules.ir import Column, Feature, Unit, Window
+
+
+def compiled_before() -> bool:
+    """True if the cache beside this package holds the large kernels."""
+    cache = Path(__file__).parent / "__pycache__"
+    return any(cache.glob("advance.advance-*.nbi"))
+
+
+def warm_up(say: Callable[[str], None]) -> None:
+    """Compile or load the window kernels; `say` is told only when this takes a while."""
+    if not compiled_before():
+        say("first start: compiling the window kernels, about a minute; later starts load them from the cache")
+    window = Window("k_1d", "events", ("k",), 86_400_000_000)
+    amount = Column("amount", Unit.MONEY)
+    features = [Feature("sum", window, amount, unit=Unit.MONEY), Feature("count_distinct", window, amount)]
+    group = Group(build_layout(features, 2, month_starts(None)))
+    n = 3
+    time = np.array([2, 3, 1], np.int64)
+    key, order = np.zeros(n, np.int64), np.arange(n)
+    values = np.ones((n, 1), np.int64)
+    batch = st.Batch(key, time, order, np.full((n, 1), 3, np.int64), values, np.ones(n, np.bool_))
+    group.advance(batch, st.TIME_MIN)
+    group.at(key, time, order, np.ones(len(features), np.bool_))
+    group.later_times(key, time, order, 10)

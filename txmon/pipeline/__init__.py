@@ -1,0 +1,1 @@
+"""From accepted events to alerts: the scorer and its saved state. Never opens a source."""

@@ -1,0 +1,99 @@
+"""The scorer: engine, anomaly models and alert book as one state machine.
+
+`apply` takes canonical events and gives hits and changes of alerts; the same events in other batches give
+the same. Owns the composition and nothing else.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from txmon.alerts import AlertBook
+from txmon.anomaly import make_detector
+from txmon.engine.engine import Engine, Limits
+from txmon.engine.hits import HIT_COLUMNS
+from txmon.errors import StateError
+from txmon.model.rates import Rates
+from txmon.model.schema import CANONICAL
+from txmon.rules.ir import Plan
+
+SNAPSHOT_FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a batch led to.
+
+    accepted: events with their `ingest_seq`. verdict: a code per row given (`txmon.engine.dedup`).
+    hits: columns of hits.parquet. changes: rows of hits that opened or fed an alert.
+    """
+
+    accepted: pa.Table
+    verdict: np.ndarray
+    hits: pa.Table
+    changes: pa.Table
+
+
+class Scorer:
+    """A plan at work on a stream."""
+
+    def __init__(self, plan: Plan, rates: Rates | None = None, limits: Limits | None = None) -> None:
+        self.plan = plan
+        self.engine = Engine(plan, rates or Rates(plan.base_currency), make_detector, limits)
+        self.alerts = AlertBook(plan)
+
+    def apply(self, events: pa.Table) -> Result:
+        """Score a batch of canonical events in order of arrival; `ingest_seq` may be absent."""
+        if "ingest_seq" not in events.column_names:
+            at = CANONICAL.get_field_index("ingest_seq")
+            events = events.add_column(at, "ingest_seq", pa.nulls(len(events), pa.int64()))
+        outcome = self.engine.apply(events)
+        changes = self.alerts.apply(outcome.hits)
+        return Result(outcome.accepted, outcome.verdict, outcome.hits.select(HIT_COLUMNS.names), changes)
+
+    def snapshot(self) -> pa.Table:
+        """Return the whole state as one Arrow table: name, type, shape and bytes of every array."""
+        rows = [("format", "int", [1], np.array([SNAPSHOT_FORMAT], np.int64).tobytes())]
+        rows += [(f"engine/{k}", v.dtype.str, list(v.shape), v.tobytes()) for k, v in self.engine.snapshot().items()]
+        rows += [(f"alerts/{k}", "arrow", [len(t)], _table_bytes(t)) for k, t in self.alerts.snapshot().items()]
+        columns: list[Any] = [list(c) for c in zip(*rows, strict=True)]
+        types = (pa.string(), pa.string(), pa.list_(pa.int64()), pa.large_binary())
+        arrays = [pa.array(c, t) for c, t in zip(columns, types, strict=True)]
+        table = pa.table(arrays, names=["name", "type", "shape", "data"])
+        tags = {"sequence": str(self.engine.gate.next_seq), "pack_hash": self.plan.pack_hash}
+        return table.replace_schema_metadata(tags)
+
+    def restore(self, snapshot: pa.Table) -> None:
+        """Go on from a snapshot made with the same packs.
+
+        Raises:
+            StateError: another format or other packs.
+        """
+        tags = {k.decode(): v.decode() for k, v in (snapshot.schema.metadata or {}).items()}
+        if tags.get("pack_hash") != self.plan.pack_hash:
+            raise StateError("snapshot was made with other rules, lists or detectors; replay the events instead")
+        engine: dict[str, np.ndarray] = {}
+        alerts: dict[str, pa.Table] = {}
+        for row in snapshot.to_pylist():
+            owner, _, name = row["name"].partition("/")
+            if owner == "format":
+                found = int(np.frombuffer(row["data"], np.int64)[0])
+                if found != SNAPSHOT_FORMAT:
+                    raise StateError(f"snapshot has format {found}, expected {SNAPSHOT_FORMAT}; replay the events")
+            elif owner == "alerts":
+                alerts[name] = pa.ipc.open_stream(row["data"]).read_all()
+            else:
+                engine[name] = np.frombuffer(row["data"], np.dtype(row["type"])).reshape(row["shape"]).copy()
+        self.engine.restore(engine)
+        self.alerts = AlertBook.restore(self.plan, alerts)
+
+
+def _table_bytes(table: pa.Table) -> bytes:
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    return bytes(sink.getvalue())
