@@ -12,7 +12,7 @@ import numpy as np
 
 from txmon.simulate.emit import Counter
 from txmon.simulate.geo import CITIES, CITY_COUNTRY, Calendar
-from txmon.simulate.market import INDEX
+from txmon.simulate.market import INDEX, LOCAL
 from txmon.simulate.rows import Extras
 from txmon.simulate.vocab import Vocabularies
 from txmon.simulate.world import World
@@ -67,6 +67,7 @@ class Stage:
     events: list[dict[str, int]] = field(default_factory=list)
     labels: list[tuple[int, int]] = field(default_factory=list)
     _parties: int = 0
+    _firms: dict[int, Firm] = field(default_factory=dict)
 
     def party(self) -> str:
         """A new party id."""
@@ -84,17 +85,17 @@ class Stage:
         return {
             "city": city,
             "card": words.card.new(),
-            "bin": int(rng.integers(0, 24)),
+            "bin": int(rng.random() * 24),
             "device": words.device.new(),
             "ip": words.ip.code(f"172.{16 + (serial >> 16 & 15)}.{serial >> 8 & 255}.{serial & 255}"),
         }
 
     def shop(self, key: str, city: int, rng: np.random.Generator) -> Firm:
         """An ordinary merchant of a category, in the city where the category is local."""
-        shops = self.world.merchants
-        category = np.array([INDEX[key]], np.int32)
-        place = np.array([city % self.world.cities], np.int32)
-        return self._firm(int(shops.pick(category, place, rng.random(1))[0]))
+        shops, index = self.world.merchants, INDEX[key]
+        place = city % self.world.cities if LOCAL[index] else 0
+        inside = int(rng.random() * int(shops.count[index, place]))
+        return self._firm(int(shops.order[shops.start[index, place] + inside]))
 
     def listed(self, name: str) -> Firm:
         """A merchant of fixed name, see `market.LISTED` and `market.NAMED`."""
@@ -105,8 +106,12 @@ class Stage:
         return Person(int(rng.choice(self.world.vasps)), "exchange", 0, -1, -1, -1, -1)
 
     def _firm(self, index: int) -> Firm:
-        shops = self.world.merchants
-        return Firm(*(int(c[index]) for c in (shops.merchant, shops.account, shops.city, shops.mcc)))
+        known = self._firms.get(index)
+        if known is None:
+            shops = self.world.merchants
+            known = Firm(*(int(c[index]) for c in (shops.merchant, shops.account, shops.city, shops.mcc)))
+            self._firms[index] = known
+        return known
 
 
 def profile_map(stage: Stage, city: int, values: dict[str, str]) -> int:

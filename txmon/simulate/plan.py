@@ -44,7 +44,7 @@ def size_for(events: int) -> Size:
     tick_hours = next((h for h in (1, 6) if days * 24 / h <= events / 20), 24)
     growth = sqrt(events / REFERENCE)
     copies = int(np.clip(round(2 * growth), 1, 40))
-    members = round(min(440 * growth, events * 0.2 / MEMBER_EVENTS, 4000))
+    members = round(min(440 * growth ** (1 if growth < 1 else 0.7), events * 0.2 / MEMBER_EVENTS, 4000))
     told = copies * len(SCENARIOS) * STORY_EVENTS * 6 // 5 + members * MEMBER_EVENTS
     rest = events - days * 24 // tick_hours - min(told, events // 2)
     return Size(events, days, tick_hours, copies, members, max(8, round(rest / (0.95 * days))))

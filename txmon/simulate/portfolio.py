@@ -21,7 +21,7 @@ from txmon.simulate.geo import DAY_US, HOUR_US, START_US, Calendar
 from txmon.simulate.opening import Opening
 from txmon.simulate.plan import Programme, Size, Told, size_for, tell_all
 from txmon.simulate.regular import Household
-from txmon.simulate.rows import NATIVE, Assembler, Column, Extras, Rows, concat, cut, in_time_order, size
+from txmon.simulate.rows import Assembler, Column, Extras, Rows, concat, cut, in_time_order, size
 from txmon.simulate.vocab import Vocabularies, event_ids
 from txmon.simulate.world import World, build
 

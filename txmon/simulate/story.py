@@ -40,7 +40,7 @@ class Story:
     # draws
     def between(self, low: int, high: int) -> int:
         """A whole number, both ends included."""
-        return int(self.rng.integers(low, high + 1))
+        return low + int(self.rng.random() * (high - low + 1))
 
     def count(self, planted: tuple[int, int], below: tuple[int, int]) -> int:
         """How often: from `planted`, or from `below` in a near-miss."""
@@ -63,7 +63,8 @@ class Story:
     def at(self, day: int, hours: Hours = DAYTIME, city: int | None = None) -> int:
         """A moment (UTC microseconds) between two local hours of a day of the story."""
         midnight = self.stage.calendar.midnight_us(self.day0 + day, self.city if city is None else city)
-        return midnight + int(self.rng.uniform(*hours) * HOUR_US) // 1_000_000 * 1_000_000
+        low, high = hours
+        return midnight + int((low + (high - low) * self.rng.random()) * HOUR_US)
 
     def month_days(self, date: int, last: int) -> list[int]:
         """Days of the story, up to `last`, that are the given day of a month."""

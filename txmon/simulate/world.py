@@ -19,7 +19,7 @@ Ints = npt.NDArray[np.int32]
 CLIQUE = 4  # people pay each other only inside a circle of four: nobody ordinary has many payers
 TRIPS = 2
 _YEAR_US = 365 * 86_400 * 1_000_000
-_BINS = tuple(f"{40000 + 137 * i:06d}"[:6] for i in range(1, 25))
+_BINS = tuple(str(400_000 + 1_371 * i) for i in range(1, 25))
 
 EMPLOYEE, MINOR, STUDENT = 0, 1, 2
 

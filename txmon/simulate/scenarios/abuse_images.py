@@ -57,7 +57,7 @@ def coercion_receiver(s: Story) -> Subject:
 
 @plants("sextortion-victim", CX, days=8)
 def coercion_victim(s: Story) -> Subject:
-    """A minor pays a new payee again and again within two days. FATF25: first below 250, at most 1,500 in all; F25."""
+    """A minor pays a new payee again and again in two days. FATF25: first below 250, 1,500 in all; F25."""
     child = s.person("pupil", minor="true", young="true")
     for _ in range(2):
         s.pay((child, s.shop("bakery")), s.at(s.between(0, 2), (12, 18)), s.euros(2, 8), label=0)

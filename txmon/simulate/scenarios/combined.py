@@ -9,7 +9,7 @@ from txmon.simulate.story import Story
 
 @plants("two-child-exploitation-signals", CX, days=32, also=("cse-micro-hrj", "cse-privacy-stack"))
 def two_signals(s: Story) -> Subject:
-    """Small transfers several times a week, and the privacy tools and webcam site beside them. FT25-C2, C9, C10."""
+    """Small transfers several times a week, privacy tools and a webcam site beside. FT25-C2, C9, C10."""
     person = consumer(s, 30)
     payees = strangers(s, 2)
     small_sums(s, person, payees, [3, 17] if s.near else [1, 2, 4, 5, 8, 9, 11, 13, 16, 20, 23])

@@ -37,7 +37,7 @@ def wage_kickback(s: Story) -> Subject:
 
 @plants("recruitment-fee", LX, days=60)
 def recruitment_fee(s: Story) -> Subject:
-    """Workers pay an agency without a licence for a job. F20-T2: hundreds to tens of thousands of dollars; F14."""
+    """Workers pay an unlicensed agency for a job. F20-T2: hundreds to tens of thousands of USD; F14."""
     agency = s.firm("7361", age=s.between(100, 700) + s.day0, activity="recruitment_agency")
     for day in s.days(s.count((8, 14), (2, 3)), 0, 56):
         amount = s.euros(650, 4800, 50)
@@ -47,7 +47,7 @@ def recruitment_fee(s: Story) -> Subject:
 
 @plants("debt-instalment", LX, days=180)
 def debt_instalment(s: Story) -> Subject:
-    """A third of each wage and more, for months, to the agency that arranged the job. F20 case; SEED: a loan."""
+    """A third of each wage and more, for months, to the agency of the job. F20 case; SEED: a loan."""
     person, boss = s.person(), employer(s)
     agency = s.person("recruitment_agency", kind="business")
     wage = s.euros(620, 900)

@@ -22,7 +22,7 @@ def sales(
 
 @plants("chargeback-excess", ML, days=94)
 def chargeback_excess(s: Story) -> Subject:
-    """Disputes over the schemes' line. ECM: at least 100 and 1.5 % of the previous month's sales; MATCH 04."""
+    """Disputes over the schemes' line. ECM: 100 and 1.5 % of the previous month's sales; MATCH 04."""
     shop = s.firm("5999")
     firsts = s.month_days(1, 93)
     sold = []
@@ -38,7 +38,7 @@ def chargeback_excess(s: Story) -> Subject:
 
 @plants("volume-spike", ML, days=50)
 def volume_spike(s: Story) -> Subject:
-    """A young merchant's day jumps to many times its usual. AMLX IND02116, IND02147; five times is the line."""
+    """A young merchant's day jumps to many times its usual. AMLX IND02116, IND02147; line 5 times."""
     shop = s.firm("5999", age=s.between(2, 15))
     sales(s, shop, (0, 42), (2, 4), (20, 60))
     sales(s, shop, (44, 44), *(((5, 6), (20, 60)) if s.near else ((18, 26), (50, 110))))

@@ -8,7 +8,7 @@ from txmon.simulate.story import Story, later
 
 @plants("card-testing", ML, days=2)
 def card_testing(s: Story) -> Subject:
-    """One device tries many cards with tiny sums. Vendor figures in the notes: 0.01 to 2.00, over 40 % declined."""
+    """One device tries many cards with tiny sums. Vendor figures: 0.01 to 2.00, over 40 % declined."""
     shop, tester = s.firm("5816"), s.outsider()
     start = s.at(0, (9, 20))
     for number in range(s.count((26, 45), (5, 9))):
