@@ -69,9 +69,9 @@ class Portfolio:
     def label(
         self, scenario: str, typology: str, rules: list[str], role: str, subject: str, population: str = ""
     ) -> None:
+        last = self.hit_rows[-1]["event_id"]
         self.label_rows.append(
-            {"event_id": "e0000", "scenario_id": scenario, "typology": typology, "rule_ids": rules,
-             "role": role,
+            {"event_id": last, "scenario_id": scenario, "typology": typology, "rule_ids": rules, "role": role,
              "population": population, "subject_type": "account", "subject_id": subject}
         )  # fmt: skip
 
@@ -133,7 +133,7 @@ def controlled_seller(p: Portfolio, subject: str = "ac000123") -> None:
                   fees=week + 1, paid=650.0 * (week + 1), gap=604800, span_days=7 * week,
                   known=604800 * week, received=0)  # fmt: skip
     p.hit_rows.sort(key=lambda row: row["event_time"])
-    p.label("s1", "sexual-exploitation", ["service-price-control"], "planted", subject)
+    p.label("s1", "sexual-exploitation", ["half-take-forward"], "planted", subject)
 
 
 def therapist(p: Portfolio, subject: str = "ac000456") -> None:

@@ -9,7 +9,6 @@ import pyarrow as pa
 import pytest
 from demo_kit import Portfolio, portfolio, probe
 
-from txmon.demo.found import Found, count_found
 from txmon.demo.lookalike import LookAlike, nearest_look_alike
 from txmon.demo.markup import html, items, table, tag
 from txmon.demo.measures import measures
@@ -17,6 +16,7 @@ from txmon.demo.money import listed, money, plural
 from txmon.demo.page import page
 from txmon.demo.story import Story, choose_alert, tell
 from txmon.demo.summary import LINES_MAX, Run, protection, summary
+from txmon.simulate.report import Judgement, judge
 
 RUN = Run(events=60_000, seed=7, rules=56, hits=17, alerts=1, seconds=1.9, folder="demo")
 
@@ -39,8 +39,8 @@ def other(p: Portfolio, story: Story) -> LookAlike | None:
 
 
 @pytest.fixture(scope="module")
-def found(p: Portfolio) -> Found:
-    return count_found(p.labels(), p.alerts())
+def found(p: Portfolio) -> Judgement:
+    return judge(p.labels(), p.hits(), p.alerts())
 
 
 def test_the_pattern_is_apart_from_everyday_life(story: Story) -> None:
@@ -95,36 +95,29 @@ def test_without_look_alikes_there_is_none(p: Portfolio, story: Story) -> None:
     assert nearest_look_alike(story, p.events(), labels, p.alerts(), p.plan, nothing) is None
 
 
-def test_counts_by_typology(found: Found) -> None:
-    rows = {r.typology: (r.planted, r.found, r.near_misses, r.near_misses_alerted) for r in found.rows}
-    assert rows == {"sexual-exploitation": (1, 1, 0, 0), "mule-layering": (1, 0, 1, 0)}
-    assert found.populations == (("therapist", 1, 0),)
-    assert [row["scenario_id"] for row in found.missed] == ["s2"]
-
-
-def test_the_summary_is_short_and_says_what_it_must(story: Story, other: LookAlike, found: Found) -> None:
+def test_the_summary_is_short_and_says_what_it_must(story: Story, other: LookAlike, found: Judgement) -> None:
     lines = summary(RUN, story, other, found)
     text = "\n".join(lines)
     assert len(lines) <= LINES_MAX
     assert max(map(len, lines)) <= 110
     for part in ("ac000123", "pt000017", "EUR 10,750.00", "ac770001", "at least 8", "PROTECTED", "ac000456",
-                 "planted", "demo/alert.html", "pass-through", "0 of 1 members"):  # fmt: skip
+                 "planted", "demo/alert.html", "pass-through", "0 of 1"):  # fmt: skip
         assert part in text
     assert "60% of what came in" in protection(story)
 
 
-def test_many_typologies_still_fit(story: Story, other: LookAlike, found: Found) -> None:
-    many = Found(found.rows * 6, found.populations, found.missed * 9)
+def test_many_typologies_still_fit(story: Story, other: LookAlike, found: Judgement) -> None:
+    many = Judgement(found.lines[:1] * 12, found.missed * 9, (("carers", "ac1"), ("carers", "ac2")) * 9)
     assert len(summary(RUN, story, other, many)) <= LINES_MAX
 
 
-def test_without_an_alert_the_summary_says_so(p: Portfolio, found: Found) -> None:
+def test_without_an_alert_the_summary_says_so(p: Portfolio, found: Judgement) -> None:
     assert choose_alert(p.alerts().slice(0, 0), p.labels()) is None
     assert any("No alert was raised" in line for line in summary(RUN, None, None, found))
 
 
 def test_the_page_is_self_contained_escaped_and_balanced(
-    story: Story, other: LookAlike, found: Found
+    story: Story, other: LookAlike, found: Judgement
 ) -> None:
     text = page(RUN, story, other, found)
     assert text == page(RUN, story, other, found)

@@ -9,14 +9,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from txmon.demo.flow import flow_svg
-from txmon.demo.found import Found
 from txmon.demo.lookalike import LookAlike
 from txmon.demo.markup import Markup, items, join, section, table, tag
 from txmon.demo.money import day, listed, money, plural
 from txmon.demo.story import Story, Told
 from txmon.demo.style import CSS
-from txmon.demo.summary import Run, protection, share_text
+from txmon.demo.summary import Run, alerted_populations, protection, share_text
 from txmon.demo.timeline import timeline_svg
+from txmon.simulate.report import Judgement
 
 _PART_WORDS = {
     "pattern": "patterns of",
@@ -29,7 +29,7 @@ _REACHED = {True: "yes", False: "no", None: ""}
 _MOVEMENTS_MAX = 400
 
 
-def page(run: Run, story: Story, other: LookAlike | None, found: Found) -> str:
+def page(run: Run, story: Story, other: LookAlike | None, judged: Judgement) -> str:
     """Return the HTML document."""
     title = story.told[0].rule.title
     head = tag("head", Markup(_META), tag("title", title), tag("style", Markup(CSS)))
@@ -45,7 +45,7 @@ def page(run: Run, story: Story, other: LookAlike | None, found: Found) -> str:
         section("What the rules see, and what else it could be", *(_rule(told) for told in story.told)),
         _score(story),
         _movements(story),
-        _found(found),
+        _judged(judged),
         _footer(run, story),
     )
     return f"<!doctype html>\n{tag('html', head, tag('body', main), lang='en')}\n"
@@ -205,21 +205,25 @@ def _movements(story: Story) -> Markup:
     return section(f"The {plural(len(shown), 'movement')} of the pattern", table(heads, rows, kinds))
 
 
-def _found(found: Found) -> Markup:
-    rows = [(r.typology, r.planted, r.found, r.near_misses, r.near_misses_alerted) for r in found.rows]
-    groups = [(_words(name), members, alerted) for name, members, alerted in found.populations]
-    missed = [
-        f"{', '.join(row['rule_ids'])}: {row['subject_type']} {row['subject_id']}" for row in found.missed
+def _judged(judged: Judgement) -> Markup:
+    rows = [
+        (
+            _words(line.typology),
+            line.planted,
+            line.found,
+            f"{line.near_misses_alerted} of {line.near_misses}",
+            f"{line.look_alikes_alerted} of {line.look_alikes}",
+        )
+        for line in (*judged.lines, judged.totals())
     ]
+    missed = [f"{', '.join(m.rule_ids)}: {m.subject_type} {m.subject_id}" for m in judged.missed]
+    alerted = alerted_populations(judged)
+    heads = ("Typology", "#Planted", "#Found", "#Near-misses alerted", "#Look-alikes alerted")
     return section(
         "What was planted and what was found",
         tag("p", "Counted on synthetic data; it says nothing about how often a rule is right in life."),
-        tag(
-            "div",
-            table(("Typology", "#Planted", "#Found", "#Near-misses", "#Alerted"), rows),
-            table(("Lawful look-alikes", "#Members", "#Alerted"), groups),
-            class_="two",
-        ),
+        table(heads, rows),
+        tag("p", f"Look-alikes alerted: {listed(alerted)}.") if alerted else Markup(),
         tag("p", "Planted and missed:" if missed else "No planted scenario was missed."),
         items(missed) if missed else Markup(),
     )

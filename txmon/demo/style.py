@@ -43,7 +43,6 @@ td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; white-space:
 tr.in td:first-child { box-shadow: inset 3px 0 var(--in); }
   tr.out td:first-child { box-shadow: inset 3px 0 var(--out); }
 td:first-child, th:first-child { padding-left: 10px; }
-.two { display: grid; grid-template-columns: 1fr 1fr; gap: 0 34px; }
 .rule { border-top: 1px solid var(--line); padding: 12px 0 4px; }
 .rule h3 { font-size: 1rem; margin: 0; } .rule p { font-size: .94rem; }
 .id { color: var(--soft); font-size: .86rem; overflow-wrap: anywhere; }
@@ -55,7 +54,7 @@ td:first-child, th:first-child { padding-left: 10px; }
 .score b { position: absolute; left: 50%; top: 0; bottom: 0; border-left: 2px dashed var(--ink); }
 footer { margin-top: 44px; border-top: 1px solid var(--line); padding-top: 12px; color: var(--soft);
   font-size: .86rem; }
-@media (max-width: 720px) { main { padding: 18px 16px 40px; } .two { grid-template-columns: 1fr; }
+@media (max-width: 720px) { main { padding: 18px 16px 40px; }
   .scroll svg { min-width: 760px; } }
 @media print { :root { --paper: #fff; --ink: #000; --soft: #444; --line: #bbb; --panel: #fff; --in: #1f6f8b;
   --out: #b4541a; --care: #5b3f8c; --care-soft: #fff; --hit: #a4161a; }

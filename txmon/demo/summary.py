@@ -6,12 +6,13 @@ Written for a compliance officer: plain words, the numbers against the lines, pr
 from __future__ import annotations
 
 import textwrap
+from collections import Counter
 from dataclasses import dataclass
 
-from txmon.demo.found import Found
 from txmon.demo.lookalike import LookAlike, handed_on
 from txmon.demo.money import day, listed, money, plural
 from txmon.demo.story import Story, Told
+from txmon.simulate.report import Judgement, table
 
 LINES_MAX = 40
 _WIDTH = 110
@@ -31,13 +32,13 @@ class Run:
     folder: str
 
 
-def summary(run: Run, story: Story | None, look_alike: LookAlike | None, found: Found) -> list[str]:
+def summary(run: Run, story: Story | None, look_alike: LookAlike | None, judged: Judgement) -> list[str]:
     """Return the lines."""
     lines = [
         f"txmon demo: {run.events:,} synthetic events (seed {run.seed}), {run.rules} rules, "
         f"{run.hits:,} hits, {run.alerts:,} alerts, scored in {run.seconds:.1f} s"
     ]
-    table = [*_table(found), *_files(run)]
+    table = [*_table(judged), *_files(run)]
     if story is None:
         return [*lines, "", "No alert was raised: nothing to tell. Use more events.", "", *table]
     for rules in range(_RULES_TOLD, 0, -1):
@@ -124,27 +125,21 @@ def share_text(share: float) -> str:
     return f"{share:.0%} of it went on to one private account"
 
 
-def _table(found: Found) -> list[str]:
-    head = f"{'By typology':<24}{'planted':>9}{'found':>7}{'near-misses':>13}{'alerted':>9}"
-    rows = [
-        f"  {r.typology:<22}{r.planted:>9}{r.found:>7}{r.near_misses:>13}{r.near_misses_alerted:>9}"
-        for r in found.rows
-    ]
-    share = found.look_alikes_alerted / found.look_alikes if found.look_alikes else 0.0
-    worst = [
-        f"{_words(name)} {alerted} of {members}" for name, members, alerted in found.populations if alerted
-    ]
-    which = f": {listed(worst[:4])}" if worst else ""
-    text = (
-        f"Look-alikes alerted: {found.look_alikes_alerted} of {found.look_alikes:,} members of "
-        f"{len(found.populations)} lawful populations ({share:.1%}){which}."
-    )
-    lines = ["", head, *rows, *_wrapped(text)]
-    if found.missed:
-        names = [f"{'+'.join(row['rule_ids'])} ({row['subject_id']})" for row in found.missed]
+def _table(judged: Judgement) -> list[str]:
+    lines = ["", *table([*judged.lines, judged.totals()])]
+    if judged.alerted_members:
+        lines += _wrapped(f"Look-alikes alerted: {listed(alerted_populations(judged))}.", indent="")[:2]
+    if judged.missed:
+        names = [f"{'+'.join(row.rule_ids)} ({row.subject_id})" for row in judged.missed]
         more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-        lines += _wrapped(f"Planted and missed: {', '.join(names[:3])}{more}.")[:2]
+        lines += _wrapped(f"Planted and missed: {', '.join(names[:3])}{more}.", indent="")[:2]
     return lines
+
+
+def alerted_populations(judged: Judgement) -> list[str]:
+    """Say how many members of each lawful population were alerted."""
+    tally = Counter(population for population, _ in judged.alerted_members)
+    return [f"{count} of {_words(name)}" for name, count in sorted(tally.items())]
 
 
 def _files(run: Run) -> list[str]:
@@ -157,5 +152,5 @@ def _words(name: str) -> str:
 
 
 def _wrapped(text: str, indent: str = "  ") -> list[str]:
-    first = indent[:-2] if text.startswith("- ") else indent
+    first = indent[2:] if text.startswith("- ") else indent
     return textwrap.wrap(text, _WIDTH, initial_indent=first, subsequent_indent=indent, break_on_hyphens=False)
