@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from txmon.engine import state as st
 from txmon.engine.calendar import month_starts
-from txmon.engine.frames import Frame
+from txmon.engine.frames import Frame, LegFrame
 from txmon.engine.group import Group, Values
 from txmon.engine.keys import KeySpace, describe_key
 from txmon.engine.layout import Measure, build_layout
@@ -99,10 +99,13 @@ class FeatureStore:
         found: dict[Feature, pa.Array] = {}
         for wanted in by_slot.values():
             slot = self.place[wanted[0]][0]
-            keys = self.keys.key_codes(frame, slot.key)[rows]
+            asked, at_rows, at_order = frame, rows, order
+            if slot.on == "events" and isinstance(frame, LegFrame):
+                asked, at_rows, at_order = frame.parent, frame.event[rows], order // 2
+            keys = self.keys.key_codes(asked, slot.key)[at_rows]
             mask = np.zeros(len(slot.group.layout.features), np.bool_)
             mask[[self.place[f][1] for f in wanted]] = True
-            found |= self.arrays(slot.group.at(keys, time, order, mask), wanted)
+            found |= self.arrays(slot.group.at(keys, time, at_order, mask), wanted)
         return found
 
     def arrays(self, values: Values, features: Sequence[Feature]) -> dict[Feature, pa.Array]:

@@ -185,6 +185,12 @@ class LegFrame(Frame):
                 return self._choose(pair[0] + rest, pair[1] + rest)
         return self.parent.column(name).take(self._take)
 
+    def feature(self, feature: Feature) -> pa.Array:
+        """Windows over events serve legs, too: a leg has its event's value."""
+        if feature.window.on == "events":
+            return self.parent.feature(feature).take(self._take)
+        return super().feature(feature)
+
     def _choose(self, outgoing: str, incoming: str) -> pa.Array:
         """Values of one column on out legs and of another on in legs."""
         a, b = self.parent.column(outgoing), self.parent.column(incoming)
