@@ -120,7 +120,8 @@ class Background:
             self._keep(
                 self._emit.follow(sold, rng.integers(first, last, size(sold)) * DAY_US, back=True, kind=kind)
             )
-        sold = take(rows, good & ~held & (rng.random(size(rows)) < VOIDED) & (rows["amount"] < 6000))
+        voidable = good & ~held & (rows["channel"] == self._emit.words("pos")) & (rows["amount"] < 6000)
+        sold = take(rows, voidable & (rng.random(size(rows)) < VOIDED))
         delay = rng.integers(2, 15, size(sold)) * 60_000_000
         self._keep(self._emit.follow(sold, delay, back=True, kind="reversal"))
 
@@ -171,6 +172,8 @@ class Background:
         friend = person // CLIQUE * CLIQUE + (person % CLIQUE + rng.integers(1, CLIQUE, count)) % CLIQUE
         euros = np.exp(rng.normal(2.8, 0.7, count)).clip(3, 65)
         amount = np.where(rng.random(count) < 0.4, np.ceil(euros / 5) * 500, euros * 100).astype(np.int64)
+        # among pupils shares of a snack, never rounded sums
+        amount = np.where(people.kind[person] == MINOR, amount // 100 * 50 + 37, amount)
         time = self._at(day, people.city[person], (8, 21.8), rng)
         ends, cities = (
             (people.account[person], people.account[friend]),

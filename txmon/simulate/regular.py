@@ -121,7 +121,7 @@ class Household:
     def _support(self, day: int, date: int, rng: np.random.Generator) -> list[Rows]:
         people = self._emit.world.people
         rows = []
-        for kind, low, high, when in ((MINOR, 20, 50, 2), (STUDENT, 180, 420, 3)):
+        for kind, low, high, when in ((MINOR, 20, 50, 2), (STUDENT, 180, 420, 12)):
             who = self._who[(people.kind == kind) & (people.parent >= 0)] if date == when else self._who[:0]
             parent = people.parent[who]
             ends = (people.account[parent], people.account[who])

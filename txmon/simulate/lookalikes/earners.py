@@ -110,7 +110,7 @@ def adult_work(s: Story) -> Subject:
     person = s.person("adult_performer", kind="business" if registered else "personal")
     platform = s.person("adult_platform", kind="platform", city=s.abroad())
     for day in range(3, 88, 7):
-        s.send((platform, person), s.at(day, (8, 14)), s.euros(150, 900), kind="payout", rail="sepa")
+        s.send((platform, person), s.at(day, (8, 14)), s.euros(150, 480), kind="payout", rail="sepa")
         if day % 14 == 3:
             site = s.listed(f"adsite_premium_0{s.between(1, 3)}")
             s.pay((person, site), s.at(day, (10, 20)), s.euros(20, 80, 5), channel="ecom")
@@ -144,7 +144,7 @@ def trader(s: Story) -> Subject:
     for day in range(2, 56, 6):
         taken, start = 0, s.at(day, (8, 10))
         for number in range(s.between(4, 6)):
-            amount = s.euros(100, 600, 10)
+            amount = s.euros(520, 900, 10)
             taken += amount
             s.send((s.outsider(), person), later(start, minutes=40 * number), amount)
         s.send((person, s.stage.exchange(s.rng)), later(start, hours=9), int(taken * 0.8), rail="crypto")

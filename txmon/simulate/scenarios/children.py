@@ -71,7 +71,7 @@ def facilitator_cashout(s: Story) -> Subject:
     """Many small credits from abroad, each drawn in cash within a day. FT25-C4."""
     place = s.high_risk()
     person = s.person(city=place)
-    for day in s.days(s.count((12, 16), (3, 4)), 0, 27):
+    for day in s.days(s.count((12, 16), (2, 2)), 0, 27):
         time, amount = s.at(day, (8, 18)), s.euros(30, 190, 5)
         s.send((s.outsider(), person), time, amount, rail="mobile_money")
         drawn = max(1000, amount // 500 * 500)

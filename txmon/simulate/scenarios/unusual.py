@@ -28,7 +28,7 @@ def payer_break(s: Story) -> Subject:
     shopping(s, person, 110, weekly=5, label=1)
     cities = s.other_cities(6)
     for number in range(3 if s.near else s.between(35, 50)):
-        shop = s.shop("electronics" if number % 2 else "clothing", cities[number % 6])
+        shop = s.shop("electronics" if number % 2 else "online", cities[number % 6])
         amount = s.euros(60, 150) if s.near else s.euros(900, 4800)
         s.pay((person, shop), later(s.at(114, (1.0, 1.2)), minutes=4 * number), amount, channel="ecom")
     return account(person)
