@@ -11,7 +11,7 @@ import numpy as np
 
 from txmon.engine.int128 import double128, spread128
 from txmon.engine.jit import inline, kernel
-from txmon.engine.lookback import is_integer, scan_window, to_double
+from txmon.engine.lookback import is_integer, read_empty, scan_window, to_double
 from txmon.engine.slab import (
     D_TREAPS,
     make_room,
@@ -23,10 +23,13 @@ from txmon.engine.slab import (
     write_row,
 )
 from txmon.engine.state import (
+    FAIL_LINES,
     HEAD,
     I64,
     LENGTH,
+    M_FAIL,
     M_LATE,
+    M_LINES,
     OP_AVG,
     OP_COUNT,
     OP_DISTINCT,
@@ -152,10 +155,9 @@ def read_previous_month(L: Layout, S: State, k: int, f: int, t: int) -> tuple[bo
 
 
 @inline
-def _read_all(L: Layout, S: State, k: int, prior: int, t: int, out: Output, i: int) -> None:
-    for f in range(L.f_op.shape[0]):
-        if L.f_prior[f] != prior:
-            continue
+def _read_all(L: Layout, S: State, k: int, features: I64, t: int, out: Output, i: int) -> None:
+    for j in range(features.shape[0]):
+        f = features[j]
         if L.f_cache[f] >= 0:
             known, v, x = read_previous_month(L, S, k, f, t)
         else:
@@ -169,6 +171,19 @@ def _read_all(L: Layout, S: State, k: int, prior: int, t: int, out: Output, i: i
                 out.high[f, i] = S.keys[k, L.e_s[L.entry[L.f_m[f], L.f_w[f]]] + 1]
         else:
             out.number[f, i] = x
+
+
+@inline
+def _new_line(L: Layout, S: State) -> int:
+    """Start the line of a key; -1 (with the reason in `meta`) if the array must grow."""
+    k = S.meta[M_LINES]
+    if k == S.keys.shape[0]:
+        S.meta[M_FAIL] = FAIL_LINES
+        return -1
+    for j in range(L.fresh.shape[0]):
+        S.keys[k, j] = L.fresh[j]
+    S.meta[M_LINES] = k + 1
+    return k
 
 
 @inline
@@ -212,11 +227,19 @@ def advance(L: Layout, S: State, batch: Batch, out: Output, start: int, bound: i
     n = batch.key.shape[0]
     treaps = L.dims[D_TREAPS]
     for i in range(start, n):
-        k = batch.key[i]
-        if k < 0:
+        if batch.key[i] < 0:
             continue
         t = batch.time[i]
         store = batch.store[i]
+        k = S.line[batch.key[i]]
+        if k < 0:
+            if not store:
+                read_empty(L, L.f_all, out, i)
+                continue
+            k = _new_line(L, S)
+            if k < 0:
+                return i
+            S.line[batch.key[i]] = k
         late = t < S.keys[k, HEAD]
         if treaps > 0 and store and not treap_has_room(S.nodes, S.meta, treaps):
             return i
@@ -231,8 +254,8 @@ def advance(L: Layout, S: State, batch: Batch, out: Output, start: int, bound: i
         advance_head(L, S, k, t)
         if store and not make_room(L, S, k, bound):
             return i
-        _read_all(L, S, k, 1, t, out, i)
+        _read_all(L, S, k, L.f_prior_list, t, out, i)
         if store:
             _append(L, S, k, (t, batch.order[i]), batch.mask[i], batch.value[i])
-        _read_all(L, S, k, 0, t, out, i)
+        _read_all(L, S, k, L.f_present_list, t, out, i)
     return n

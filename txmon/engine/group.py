@@ -40,6 +40,7 @@ class Group:
         self._L = layout.layout
         self._rows = np.empty((1024, self._L.dims[D_COLUMNS]), np.int64)
         self._perm = np.empty(0, np.int64)
+        self._line = np.empty(0, np.int64)
         self._keys = np.empty((0, len(layout.fresh_line)), np.int64)
         self._table = new_table(1024 if self._L.dims[D_DISTINCT] else 2)
         self._free = np.full(64, -1, np.int64)
@@ -52,7 +53,6 @@ class Group:
         self._cast = np.zeros(1, np.int64)
         self._acc = np.zeros((1, st.ACC_COLUMNS), np.int64)
         self._total = 0  # sum of |value| ever seen; sums fit 64 bits while it does
-        self._size = 0
 
     # -- batches -------------------------------------------------------------------------------------
 
@@ -63,7 +63,7 @@ class Group:
         forgotten.
         """
         n = len(batch.key)
-        self._ensure_keys(int(batch.key.max(initial=-1)) + 1)
+        self._ensure_codes(int(batch.key.max(initial=-1)) + 1)
         self._note_magnitude(batch)
         out = self._output(n, n)
         self._meta[st.M_LATE] = 0
@@ -83,8 +83,10 @@ class Group:
         """
         L = self._L
         out = self._output(len(key), 0)
-        lines = self._keys[np.unique(key[key >= 0])] if len(self._keys) else self._keys
-        longest = int((lines[:, st.SNEXT] - lines[:, st.SFIRST]).max(initial=0))
+        self._ensure_codes(int(key.max(initial=-1)) + 1)
+        lines = self._line[np.unique(key[key >= 0])]
+        used = self._keys[lines[lines >= 0]]
+        longest = int((used[:, st.SNEXT] - used[:, st.SFIRST]).max(initial=0))
         distincts = int((L.e_d >= 0).sum())
         slots = 1 << max(4, int(2 * longest * distincts).bit_length())
         window = np.zeros(len(L.span), np.int64)
@@ -97,7 +99,6 @@ class Group:
             window=window,
             wanted=wanted.astype(np.int64),
         )
-        self._ensure_keys(int(key.max(initial=-1)) + 1)
         lookback(L, self._state(), st.Requests(key, time, order), work, out)
         return Values(out.value, out.known, out.high)
 
@@ -118,17 +119,12 @@ class Group:
         """Rows read by late evaluations so far."""
         return int(self._meta[st.M_SCANNED])
 
-    @property
-    def head(self) -> st.I64:
-        """Newest event time by key, TIME_MIN where none."""
-        return self._keys[: self._size, st.HEAD]
-
     def bytes_used(self) -> dict[str, int]:
         """Bytes of the arrays in use, by part."""
         return {
             "rows": int(self._meta[st.M_ROWS]) * self._rows.shape[1] * 8,
             "positions": self._perm.nbytes,
-            "keys": self._size * self._keys.shape[1] * 8,
+            "keys": int(self._meta[st.M_LINES]) * self._keys.shape[1] * 8 + self._line.nbytes,
             "distinct": self._table.nbytes if self._L.dims[D_DISTINCT] else 0,
             "nodes": self._nodes.nbytes,
         }
@@ -139,6 +135,7 @@ class Group:
         return st.State(
             self._rows,
             self._perm,
+            self._line,
             self._keys,
             self._keys.view(np.float64),
             self._table,
@@ -160,19 +157,17 @@ class Group:
         return st.Output(value, value.view(np.float64), np.zeros((nf, n), np.uint8), high, np.empty(late, np.int64))
 
     def _note_magnitude(self, batch: st.Batch) -> None:
-        if self._total < _SUM_SAFE and batch.value.size:
-            # In Python integers: one batch alone may leave 64 bits.
-            largest = max(int(batch.value.max()), -int(batch.value.min()))
-            self._total += largest * len(batch.value)
+        if self._total < _SUM_SAFE and len(batch.value):
+            for column in set(self.layout.summed):
+                # In Python integers: one batch alone may leave 64 bits.
+                largest = max(int(batch.value[:, column].max()), -int(batch.value[:, column].min()))
+                self._total += largest * len(batch.value)
 
-    def _ensure_keys(self, count: int) -> None:
-        if count > self._size:
-            if count > len(self._keys):
-                longer = np.empty((max(count, 64, int(len(self._keys) * 1.5)), self._keys.shape[1]), np.int64)
-                longer[: self._size] = self._keys[: self._size]
-                self._keys = longer
-            self._keys[self._size : count] = self.layout.fresh_line
-            self._size = count
+    def _ensure_codes(self, count: int) -> None:
+        if count > len(self._line):
+            longer = np.full(max(count, 64, int(len(self._line) * 1.5)), -1, np.int64)
+            longer[: len(self._line)] = self._line
+            self._line = longer
 
     def _grow(self, reason: int) -> None:
         if reason == st.FAIL_ROWS:
@@ -187,6 +182,8 @@ class Group:
             self._table = table
         elif reason == st.FAIL_NODES:
             self._nodes = _longer(self._nodes)
+        elif reason == st.FAIL_LINES:
+            self._keys = _longer(self._keys, max(64, int(len(self._keys) * 1.5)))
         elif reason == st.FAIL_BUFFER:
             self._buffer = np.zeros(len(self._buffer) * 4, np.int64)
         else:
@@ -199,7 +196,8 @@ class Group:
         return {
             "rows": self._rows[: self._meta[st.M_ROWS]].copy(),
             "perm": self._perm[: self._meta[st.M_ROWS]].copy(),
-            "keys": self._keys[: self._size].copy(),
+            "line": self._line.copy(),
+            "keys": self._keys[: self._meta[st.M_LINES]].copy(),
             "table": self._table[self._table[:, 2] >= 0],
             "free": self._free.copy(),
             "nodes": self._nodes[: self._meta[st.M_NODES]].copy(),
@@ -217,8 +215,8 @@ class Group:
             raise StateError("snapshot was made for another set of features; start from the journal instead")
         self._rows = _room(arrays["rows"], 1024)
         self._perm = _room(arrays["perm"], len(self._rows)) if len(arrays["perm"]) else np.empty(0, np.int64)
+        self._line = arrays["line"].copy()
         self._keys = arrays["keys"].copy()
-        self._size = len(self._keys)
         slots = len(self._table)
         while len(arrays["table"]) > slots * 0.6:
             slots *= 2

@@ -73,6 +73,7 @@ class GroupLayout:
     measures: list[Measure] = field(default_factory=list)
     values: list[Expr] = field(default_factory=list)
     windows: list[Window] = field(default_factory=list)
+    summed: list[int] = field(default_factory=list)  # columns of `values` that are summed
     fresh_line: st.I64 = field(default_factory=lambda: np.zeros(0, np.int64))
     arrays: st.Layout | None = None
 
@@ -119,6 +120,8 @@ def _number(layout: GroupLayout) -> list[tuple[int, int, int]]:
                 layout.values.append(m.arg)
         if window not in layout.windows:
             layout.windows.append(window)
+        if feature.agg in ("sum", "avg") and measure.arg is not None:
+            layout.summed.append(layout.values.index(measure.arg))
         triples.append((OPS[feature.agg], layout.measures.index(measure), layout.windows.index(window)))
     return triples
 
@@ -196,6 +199,8 @@ def build_layout(features: Sequence[Feature], money_scale: int, months: st.I64) 
         return np.array(values, np.int64)
 
     layout.fresh_line = ints(line.values)
+    # lag looks at the row before the current one, so it is read before that arrives
+    prior = np.array([f.window.prior or f.agg == "lag" for f in layout.features], np.bool_)
     layout.arrays = st.Layout(
         span=ints([w.span_us for w in layout.windows]),
         cal=cal,
@@ -223,10 +228,14 @@ def build_layout(features: Sequence[Feature], money_scale: int, months: st.I64) 
         e_i=ints(cells["i"]),
         e_f=ints(cells["f"]),
         e_t=ints(cells["t"]),
+        fresh=layout.fresh_line,
+        f_prior_list=np.flatnonzero(prior),
+        f_present_list=np.flatnonzero(~prior),
+        f_all=np.ones(nf, np.int64),
         f_op=ints([op for op, _, _ in triples]),
         f_m=ints([m for _, m, _ in triples]),
         f_w=ints([w for _, _, w in triples]),
-        f_prior=ints([int(f.window.prior or f.agg == "lag") for f in layout.features]),
+        f_prior=prior.astype(np.int64),
         f_q=np.array([0.5 if f.quantile is None else f.quantile for f in layout.features]),
         f_cache=f_cache,
         months=months,

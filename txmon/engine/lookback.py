@@ -256,6 +256,14 @@ def _slidable(L: Layout, f: int) -> bool:
     return op == OP_COUNT or op == OP_DISTINCT or op == OP_SUM or op == OP_AVG
 
 
+@inline
+def read_empty(L: Layout, wanted: I64, out: Output, i: int) -> None:
+    """Features of a key of which nothing was stored: counts are 0, everything else is unknown."""
+    for f in range(L.f_op.shape[0]):
+        if wanted[f] == 1 and (L.f_op[f] == OP_COUNT or L.f_op[f] == OP_DISTINCT):
+            out.known[f, i] = 1
+
+
 @kernel
 def lookback(L: Layout, S: State, requests: Requests, work: Work, out: Output) -> None:
     """Write every wanted feature for each request.
@@ -266,11 +274,15 @@ def lookback(L: Layout, S: State, requests: Requests, work: Work, out: Output) -
     n = requests.key.shape[0]
     stamp = work.stamp[0]
     for i in range(n):
-        k = requests.key[i]
+        code = requests.key[i]
+        if code < 0:
+            continue
+        k = S.line[code]
         if k < 0:
+            read_empty(L, work.wanted, out, i)
             continue
         t, newest = requests.time[i], requests.order[i]
-        again = i > 0 and requests.key[i - 1] == k and requests.order[i - 1] == newest
+        again = i > 0 and requests.key[i - 1] == code and requests.order[i - 1] == newest
         if not again:
             stamp += 1
             for e in range(work.acc.shape[0]):
@@ -309,7 +321,7 @@ def count_times(S: State, key: I64, time: I64, order: I64, reach: int, counts: I
     """Per request: how many distinct times in ``(time, time + reach)`` rows up to its order have."""
     for i in range(key.shape[0]):
         counts[i] = 0
-        k = key[i]
+        k = S.line[key[i]] if key[i] >= 0 else np.int64(-1)
         if k < 0 or S.keys[k, LENGTH] == 0:
             continue
         last = time[i]
@@ -327,7 +339,7 @@ def count_times(S: State, key: I64, time: I64, order: I64, reach: int, counts: I
 def list_times(S: State, key: I64, time: I64, order: I64, reach: int, start: I64, times: I64) -> None:
     """Write the times that `count_times` counted, rising, from ``start[i]`` on."""
     for i in range(key.shape[0]):
-        k = key[i]
+        k = S.line[key[i]] if key[i] >= 0 else np.int64(-1)
         if k < 0 or S.keys[k, LENGTH] == 0:
             continue
         last, j = time[i], start[i]

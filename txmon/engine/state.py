@@ -28,9 +28,9 @@ TIME_MAX = np.iinfo(np.int64).max
 # columns of a key's line
 START, LENGTH, FIRST, NEXT, SFIRST, SNEXT, HEAD, PERMUTED, KEY_COLUMNS = range(9)
 # cells of `meta`
-M_ROWS, M_HASH, M_NODES, M_FREE_NODE, M_LATE, M_SCANNED, M_FAIL, M_LONGEST, META_CELLS = range(9)
+M_ROWS, M_HASH, M_NODES, M_FREE_NODE, M_LATE, M_SCANNED, M_FAIL, M_LONGEST, M_LINES, META_CELLS = range(10)
 # why a kernel stopped early
-FAIL_ROWS, FAIL_PERM, FAIL_HASH, FAIL_NODES, FAIL_BUFFER = 1, 2, 3, 4, 5
+FAIL_ROWS, FAIL_PERM, FAIL_HASH, FAIL_NODES, FAIL_BUFFER, FAIL_LINES = 1, 2, 3, 4, 5, 6
 
 # operations of a feature
 (OP_COUNT, OP_DISTINCT, OP_SUM, OP_AVG, OP_MIN, OP_MAX, OP_STDDEV_POP, OP_STDDEV_SAMP, OP_FIRST, OP_LAST, OP_LAG,
@@ -69,6 +69,10 @@ class Layout(NamedTuple):
     e_i: I64
     e_f: I64
     e_t: I64
+    fresh: I64  # a key's line before its first row
+    f_prior_list: I64  # features read without the current row ..
+    f_present_list: I64  # .. and those read with it
+    f_all: I64  # ones: every feature is wanted
     f_op: I64  # per feature
     f_m: I64
     f_w: I64
@@ -84,6 +88,7 @@ class State(NamedTuple):
 
     rows: I64
     perm: I64
+    line: I64  # per key code: its line in `keys`, -1 while nothing of it was stored
     keys: I64
     keysf: F64  # the same memory as `keys`
     table: I64  # (slots, 3): key * distincts + d, value, row number (-1 = empty)

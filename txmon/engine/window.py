@@ -14,6 +14,7 @@ from txmon.engine.int128 import add128, neg128, square128
 from txmon.engine.jit import inline
 from txmon.engine.slab import (
     D_DISTINCT,
+    D_MASK,
     find_last,
     masked,
     number_at,
@@ -217,7 +218,10 @@ def enter(L: Layout, S: State, k: int, number: int, late: bool) -> None:
     r = physical(S, k, number)
     t = S.rows[r, 0]
     for m in range(L.mval.shape[0]):
-        if not masked(L, S, r, m):
+        word = S.rows[r, L.dims[D_MASK] + (m >> 6)] >> (m & 63)
+        if word & 1 == 0:
+            if word == 0 and m & 63 == 0 and m + 64 >= L.mval.shape[0]:
+                break
             continue
         c = L.mval[m]
         v = S.rows[r, c] if c >= 0 else 0
