@@ -25,7 +25,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from txmon.anomaly.jit import kernel
+from txmon.jit import managed
 
 BINS = 65_536
 COARSE = 256
@@ -60,13 +60,13 @@ def make_calibration(slots: int, window: int, budget: float, adaptation: float, 
     )
 
 
-@kernel
+@managed
 def key_bin(key: float) -> int:
     """Return the bin of a key in [0, 1]."""
     return int(min(max(key, 0.0), 1.0) * (BINS - 1))
 
 
-@kernel
+@managed
 def not_below(cal: Calibration, slot: np.uint64, at: np.uint64) -> int:
     """Return how many keys of the ring are in bin `at` or above it."""
     # unsigned indices and 32-bit sums let the compiler use wide registers
@@ -79,7 +79,7 @@ def not_below(cal: Calibration, slot: np.uint64, at: np.uint64) -> int:
     return int(total)
 
 
-@kernel
+@managed
 def calibrated(cal: Calibration, slot: int, at: int) -> float:
     """Return the score of a row whose key is in bin `at`, and adapt the level by it."""
     above = not_below(cal, np.uint64(slot), np.uint64(at))
@@ -99,7 +99,7 @@ def calibrated(cal: Calibration, slot: int, at: int) -> float:
     return float(1.0 - share)
 
 
-@kernel
+@managed
 def add_key(cal: Calibration, slot: int, at: int) -> None:
     """Put the bin of a row into the ring, in place of the oldest one when it is full."""
     place = cal.seen[slot] % cal.ring.shape[1]

@@ -24,9 +24,9 @@ from txmon.anomaly.batch import (
     ReasonRows,
 )
 from txmon.anomaly.calibrate import Calibration, add_key, calibrated, key_bin
-from txmon.anomaly.jit import kernel
 from txmon.anomaly.settings import Settings
 from txmon.anomaly.usual import HIGH, LOW, MIDDLE, Usual, add_row, quantile
+from txmon.jit import managed
 
 _KEY_SPREAD = math.log1p(1e6)  # deviations beyond a million are all the same
 
@@ -58,7 +58,7 @@ def make_moments(settings: Settings, slots: int) -> Moments:
     )
 
 
-@kernel
+@managed
 def deviation(moments: Moments, slot: int, y: float) -> float:
     """Return the signed number of standard deviations from the mean; NaN where all values are equal."""
     n = moments.n[slot]
@@ -68,14 +68,14 @@ def deviation(moments: Moments, slot: int, y: float) -> float:
     return float((y - moments.mean[slot]) / variance**moments.half)
 
 
-@kernel
+@managed
 def raw_score(z: float) -> float:
     """Return river's score of a deviation: its cdf is 0 where the deviation is undefined."""
     cdf = 0.0 if math.isnan(z) else 0.5 * (1.0 + math.erf(z / math.sqrt(2.0)))
     return 2.0 * abs(cdf - 0.5)
 
 
-@kernel
+@managed
 def forget(moments: Moments, slot: int, y: float) -> None:
     """Take a value out of the moments."""
     before = moments.mean[slot]
@@ -87,7 +87,7 @@ def forget(moments: Moments, slot: int, y: float) -> None:
     moments.squares[slot] -= (y - before) * (y - moments.mean[slot])
 
 
-@kernel
+@managed
 def learn(moments: Moments, slot: int, y: float) -> None:
     """Add a value, after taking out the one that leaves the window."""
     if moments.window > 0:
@@ -102,7 +102,7 @@ def learn(moments: Moments, slot: int, y: float) -> None:
     moments.learned[slot] += 1
 
 
-@kernel
+@managed
 def explain_row(moments: Moments, usual: Usual, slot: int, raw: float, out: ReasonRows) -> None:
     """Write the usual range and how much the raw score falls with the usual middle value."""
     place = out.used[0]
@@ -114,7 +114,7 @@ def explain_row(moments: Moments, usual: Usual, slot: int, raw: float, out: Reas
     out.used[0] = place + 1
 
 
-@kernel
+@managed
 def score_rows(
     moments: Moments, cal: Calibration, usual: Usual, batch: Batch, start: int, out: ReasonRows
 ) -> int:

@@ -22,8 +22,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from txmon.anomaly.jit import kernel
 from txmon.anomaly.settings import LINEAR, LOG, RATIO, SCALE_CODES, Input
+from txmon.jit import managed
 
 Floats = npt.NDArray[np.float64]
 
@@ -57,7 +57,7 @@ def _span(item: Input) -> float:
     return math.log(item.first) if item.kind == "ratio" else math.log1p(item.second / item.first)
 
 
-@kernel
+@managed
 def scale_one(kind: int, origin: float, span: float, x: float) -> float:
     """Return `x` (finite) in [0, 1]."""
     if kind == LINEAR:
@@ -72,7 +72,7 @@ def scale_one(kind: int, origin: float, span: float, x: float) -> float:
     return min(max(y, 0.0), 1.0)
 
 
-@kernel
+@managed
 def scale_rows(
     scales: Scales, values: Floats, out: Floats, used: Floats, refused: npt.NDArray[np.bool_]
 ) -> None:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from txmon.anomaly.jit import kernel
+from txmon.jit import managed
 
 OTHER = 0
 _EMPTY = -1
@@ -38,7 +38,7 @@ def make_slots(max_segments: int) -> Slots:
     )
 
 
-@kernel
+@managed
 def assign(slots: Slots, codes: npt.NDArray[np.int32], out: npt.NDArray[np.int32]) -> None:
     """Fill `out` with the slot of each code, making slots for new codes while there is room."""
     mask = slots.table_code.size - 1

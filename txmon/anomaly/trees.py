@@ -24,9 +24,9 @@ from txmon.anomaly.batch import (
     ReasonRows,
 )
 from txmon.anomaly.calibrate import Calibration, add_key, calibrated, key_bin
-from txmon.anomaly.jit import kernel
 from txmon.anomaly.settings import Settings
 from txmon.anomaly.usual import HIGH, LOW, MIDDLE, Usual, add_row, quantile
+from txmon.jit import managed
 
 U64 = np.uint64
 LEARNING, REFERENCE = U64(0), U64(1)
@@ -86,7 +86,7 @@ def make_forest(settings: Settings, slots: int) -> Forest:
     )
 
 
-@kernel
+@managed
 def walk_score(forest: Forest, slot: int, x: npt.NDArray[np.float64]) -> int:
     """Return the total mass of a row over all trees, as river's `score_one` adds it up."""
     total = 0
@@ -101,7 +101,7 @@ def walk_score(forest: Forest, slot: int, x: npt.NDArray[np.float64]) -> int:
     return total
 
 
-@kernel
+@managed
 def walk_learn(forest: Forest, slot: int, x: npt.NDArray[np.float64]) -> int:
     """Count a row in all trees and return its total mass before, in one walk.
 
@@ -129,7 +129,7 @@ def walk_learn(forest: Forest, slot: int, x: npt.NDArray[np.float64]) -> int:
     return total
 
 
-@kernel
+@managed
 def end_window(forest: Forest, slot: int) -> None:
     """Count a learned row; at the window's end what was learned becomes the reference."""
     forest.learned[slot] += 1
@@ -143,7 +143,7 @@ def end_window(forest: Forest, slot: int) -> None:
         forest.windows[slot] += 1
 
 
-@kernel
+@managed
 def explain_row(
     forest: Forest, usual: Usual, slot: int, x: npt.NDArray[np.float64], total: int, out: ReasonRows
 ) -> None:
@@ -160,7 +160,7 @@ def explain_row(
     out.used[0] = place + 1
 
 
-@kernel
+@managed
 def score_rows(
     forest: Forest, cal: Calibration, usual: Usual, batch: Batch, start: int, out: ReasonRows
 ) -> int:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from txmon.anomaly.jit import kernel
+from txmon.jit import managed
 
 SAMPLE = 1_024  # a power of two
 BINS = 64
@@ -36,7 +36,7 @@ def make_usual(slots: int, inputs: int) -> Usual:
     )
 
 
-@kernel
+@managed
 def add_row(usual: Usual, slot: int, x: npt.NDArray[np.float64]) -> None:
     """Add the scaled inputs of a row, in place of the oldest row when the ring is full."""
     place = usual.seen[slot] & (SAMPLE - 1)
@@ -50,7 +50,7 @@ def add_row(usual: Usual, slot: int, x: npt.NDArray[np.float64]) -> None:
     usual.seen[slot] += 1
 
 
-@kernel
+@managed
 def quantile(usual: Usual, slot: int, j: int, q: float) -> float:
     """Return the scaled value below which a share `q` of the held rows lies; 0.5 without any row."""
     held = min(usual.seen[slot], SAMPLE)

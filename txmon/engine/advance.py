@@ -10,7 +10,6 @@ from __future__ import annotations
 import numpy as np
 
 from txmon.engine.int128 import double128, spread128
-from txmon.engine.jit import inline, kernel
 from txmon.engine.lookback import is_integer, read_empty, scan_window, to_double
 from txmon.engine.slab import (
     D_TREAPS,
@@ -52,6 +51,8 @@ from txmon.engine.state import (
 )
 from txmon.engine.treap import treap_has_room, treap_kth
 from txmon.engine.window import advance_head, enter, lower_bound, month_of, note_last, shift_positions
+from txmon.jit import inline, kernel
+
 
 @inline
 def quantile_of(L: Layout, S: State, m: int, root: int, n: int, q: float) -> float:

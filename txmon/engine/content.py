@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from txmon.engine.hashing import Words, text_hashes
-from txmon.engine.jit import inline, kernel
+from txmon.jit import inline, kernel
 
 _K0, _K1 = 0x636F_6E74_656E_7431, 0x6465_6475_706C_6963
 _SKIPPED = {"source", "event_id", "ingest_seq"}

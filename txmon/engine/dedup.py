@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from txmon.engine.hashing import Words, slot_of
-from txmon.engine.jit import kernel
 from txmon.engine.state import I64, TIME_MIN
+from txmon.jit import kernel
 
 ACCEPTED, DUPLICATE, CONFLICT, TOO_LATE = range(4)
 DAY_US = 86_400_000_000

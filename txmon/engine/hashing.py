@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from txmon.engine.jit import inline, kernel
+from txmon.jit import inline, kernel
 
 Words = npt.NDArray[np.int64]
 

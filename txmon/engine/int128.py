@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from txmon.engine.jit import inline
+from txmon.jit import inline
 
 _U32 = np.uint64(0xFFFFFFFF)
 _S32 = np.uint64(32)

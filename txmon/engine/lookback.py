@@ -10,7 +10,6 @@ import numpy as np
 
 from txmon.engine.hashing import slot_of
 from txmon.engine.int128 import add128, double128, spread128, square128
-from txmon.engine.jit import inline, kernel
 from txmon.engine.slab import masked, position_after, row_at
 from txmon.engine.state import (
     ACC_COLUMNS,
@@ -39,6 +38,7 @@ from txmon.engine.state import (
     Work,
 )
 from txmon.engine.window import month_of
+from txmon.jit import inline, kernel
 
 A_N, A_S, A_SH, A_Q, A_QH, A_D = range(6)
 

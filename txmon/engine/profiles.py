@@ -16,8 +16,8 @@ import pyarrow.compute as pc
 
 from txmon.engine.content import one_chunk
 from txmon.engine.interner import TextInterner
-from txmon.engine.jit import kernel
 from txmon.engine.state import I64, TIME_MIN
+from txmon.jit import kernel
 from txmon.model.profile import ProfileField, profile_fields
 
 UNSET = TIME_MIN

@@ -9,7 +9,6 @@ from __future__ import annotations
 import numpy as np
 
 from txmon.engine.hashing import slot_of
-from txmon.engine.jit import inline
 from txmon.engine.state import (
     FAIL_BUFFER,
     FAIL_HASH,
@@ -30,6 +29,7 @@ from txmon.engine.state import (
     Layout,
     State,
 )
+from txmon.jit import inline
 
 D_COLUMNS, D_SUPER, D_MASK, D_MASKS, D_VALUE, D_DISTINCT, D_TREAPS = range(7)
 FIRST_LENGTH = 2

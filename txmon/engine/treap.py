@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from txmon.engine.jit import inline
 from txmon.engine.state import FAIL_NODES, I64, M_FAIL, M_FREE_NODE, M_NODES
+from txmon.jit import inline
 
 VALUE, COUNT, SIZE, LEFT, RIGHT, PRIORITY, NODE_COLUMNS = range(7)
 DEPTH_MAX = 512  # cells of `path`; a tree of 10**9 nodes is about 80 deep

@@ -6,7 +6,6 @@ Owns the small run that touches every kernel; its results are thrown away.
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 
@@ -14,13 +13,13 @@ from txmon.engine import state as st
 from txmon.engine.calendar import month_starts
 from txmon.engine.group import Group
 from txmon.engine.layout import build_layout
+from txmon.jit import cache_folder
 from txmon.rules.ir import Column, Feature, Unit, Window
 
 
 def compiled_before() -> bool:
-    """True if the cache beside this package holds the large kernels."""
-    cache = Path(__file__).parent / "__pycache__"
-    return any(cache.glob("advance.advance-*.nbi"))
+    """True if the cache holds the large kernels."""
+    return any(cache_folder().glob("**/advance.advance-*.nbi"))
 
 
 def warm_up(say: Callable[[str], None]) -> None:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import numpy as np
 
 from txmon.engine.int128 import add128, neg128, square128
-from txmon.engine.jit import inline
 from txmon.engine.slab import (
     D_DISTINCT,
     D_MASK,
@@ -36,6 +35,7 @@ from txmon.engine.state import (
     State,
 )
 from txmon.engine.treap import treap_insert, treap_remove
+from txmon.jit import inline
 
 
 @inline
