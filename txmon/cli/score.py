@@ -35,7 +35,7 @@ def score(
     from txmon.model.rates import load_rates
     from txmon.pipeline.scorer import Scorer
     from txmon.pipeline.statefile import load_state, save_state
-    from txmon.rules.pack import load_pack
+    from txmon.rules.pack import default_pack, load_pack
     from txmon.streams.feedfile import load_feed
     from txmon.streams.score import score as run
     from txmon.streams.source import open_source
@@ -46,7 +46,7 @@ def score(
     loaded = load_feed(feed)
     base = base_currency or loaded.base_currency or "EUR"
     table = load_rates(rates, base)
-    plan = load_pack(rules, base_currency=base, entity_tz=entity_tz)
+    plan = load_pack(rules or default_pack(), base_currency=base, entity_tz=entity_tz)
     warm_up(lambda text: typer.echo(text, err=True))
     scorer = Scorer(plan, table)
     if store is not None:
