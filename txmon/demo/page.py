@@ -114,7 +114,7 @@ def _numbers(story: Story) -> Markup:
         (told.rule.title, m.name, m.value, m.line, m.origin) for told in story.told for m in told.measures
     ]
     heads = ("Rule", "What is counted", "#Measured", "#Line", "Where the line comes from")
-    said = "As they stood at the newest hit of each rule."
+    said = "As they stood at the strongest hit of each rule."
     return section("The numbers against the lines", tag("p", said), table(heads, rows))
 
 

@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 from txmon.alerts.group import subject_class
 from txmon.demo.measures import Measure, measures
 from txmon.demo.movements import Flow, Movement, bundle, flows, movements
-from txmon.rules.ir import Plan, Rule
+from txmon.rules.ir import Plan, Rule, rule_features
 
 PREFERRED: tuple[str, ...] = ("service-price-control", "half-take-forward", "service-price-inflows")
 _LOOKBACK_DAYS = 35
@@ -28,7 +28,11 @@ _INCOME = ("SALA", "PENS", "BENE")
 
 @dataclass(frozen=True)
 class Told:
-    """One rule of the alert: its hits and the numbers of the newest one."""
+    """One rule of the alert: how often it hit, and the numbers of its strongest hit.
+
+    The strongest is the one with the highest first `let`, the newest among equals. A rule about other
+    rules' hits has no numbers of its own.
+    """
 
     rule: Rule
     hits: int
@@ -157,11 +161,18 @@ def _told(alert: Mapping[str, Any], own: Sequence[Mapping[str, Any]], plan: Plan
     found: list[Told] = []
     for rule in rules:
         rows = [row for row in own if row["rule_id"] == rule.id]
-        newest = rows[-1]
+        strongest = max(enumerate(rows), key=lambda item: (_first_number(rule, item[1]), item[0]))[1]
+        combined = any(feature.hits_rule for feature in rule_features(rule))
+        numbers = [] if combined else measures(rule, strongest["features"], plan.base_currency)
         times = [row["event_time"] for row in rows]
-        numbers = measures(rule, newest["features"], plan.base_currency)
-        found.append(Told(rule, len(rows), min(times), max(times), newest["explanation"], tuple(numbers)))
+        found.append(Told(rule, len(rows), min(times), max(times), strongest["explanation"], tuple(numbers)))
     return tuple(found)
+
+
+def _first_number(rule: Rule, row: Mapping[str, Any]) -> float:
+    values = json.loads(row["features"])
+    first = values.get(rule.let[0][0]) if rule.let else None
+    return float(first) if isinstance(first, (int, float)) else 0.0
 
 
 def _split(moved: Sequence[Movement], seen: frozenset[str]) -> tuple[list[Movement], list[Movement]]:

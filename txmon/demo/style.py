@@ -15,7 +15,7 @@ h1 { font-size: 1.65rem; line-height: 1.25; margin: 14px 0 6px; text-wrap: balan
 h2 { font-size: 1.15rem; margin: 38px 0 10px; }
 p { margin: 8px 0; max-width: 46rem; }
 .simulated { margin: 0; font-size: .86rem; color: var(--soft); }
-.chips { display: flex; flex-wrap: wrap; gap: 8px; margin: 14px 0 4px; padding: 0; list-style: none; }
+.chips { display: flex; flex-wrap: wrap; gap: 8px; margin: 14px 0 16px; padding: 0; list-style: none; }
 .chips li { border: 1px solid var(--line); border-radius: 5px; padding: 3px 11px; font-size: .92rem; }
 .chips b { font-weight: 650; }
 .care { background: var(--care-soft); border-left: 5px solid var(--care); border-radius: 4px;
@@ -39,7 +39,8 @@ table { border-collapse: collapse; width: 100%; font-size: .92rem; margin: 8px 0
 th, td { text-align: left; vertical-align: top; padding: 6px 12px 6px 0;
   border-bottom: 1px solid var(--line); }
 th { font-weight: 600; color: var(--soft); }
-td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
+td.n, th.n { text-align: right; padding-right: 20px;
+  font-variant-numeric: tabular-nums; white-space: nowrap; }
 tr.in td:first-child { box-shadow: inset 3px 0 var(--in); }
   tr.out td:first-child { box-shadow: inset 3px 0 var(--out); }
 td:first-child, th:first-child { padding-left: 10px; }

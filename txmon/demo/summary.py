@@ -14,7 +14,7 @@ from txmon.demo.money import day, listed, money, plural
 from txmon.demo.story import Story, Told
 from txmon.simulate.report import Judgement, table
 
-LINES_MAX = 40
+LINES_MAX = 37  # 40 with the three that say what takes a while
 _WIDTH = 110
 _RULES_TOLD = 3
 
@@ -41,7 +41,7 @@ def summary(run: Run, story: Story | None, look_alike: LookAlike | None, judged:
     table = [*_table(judged), *_files(run)]
     if story is None:
         return [*lines, "", "No alert was raised: nothing to tell. Use more events.", "", *table]
-    for rules in range(_RULES_TOLD, 0, -1):
+    for rules in range(_RULES_TOLD, -1, -1):
         told = [*_alert(story, rules), *_look_alike(story, look_alike)]
         if len(lines) + len(told) + len(table) <= LINES_MAX:
             break
@@ -67,14 +67,14 @@ def protection(story: Story) -> str:
     )
     return (
         f"{facts}The holder may be the one exploited. So nothing is done automatically, the account is not "
-        f"closed or frozen on this alone, and no letter or call that somebody else might read or hear goes "
-        f"out before a trained person has looked."
+        f"frozen on this alone, and nothing that a controller might read or hear goes out before a trained "
+        f"person has looked."
     )
 
 
 def _alert(story: Story, rules: int) -> list[str]:
     alert = story.alert
-    mark = ", PROTECTED: the holder may be a victim" if alert["protect"] else ""
+    mark = "; PROTECTED, the holder may be a victim" if alert["protect"] else ""
     held = listed(f"{h['party']} ({h['role']})" for h in alert["holders_first"]) or "holder not on file"
     payers = sum(f.parties for f in story.sources)
     out = [
@@ -83,7 +83,8 @@ def _alert(story: Story, rules: int) -> list[str]:
     ]
     lines = [
         "",
-        f"ALERT {alert['alert_id']}  {alert['severity'].upper()}  score {alert['score']:.2f}{mark}",
+        f"ALERT {story.told[0].rule.title}",
+        f"  {alert['alert_id']}, {alert['severity']}, score {alert['score']:.2f}{mark}",
         *_wrapped(
             f"Account {alert['subject_id']}, held by {held}, {day(story.start)} to {day(story.end)}: "
             f"{plural(payers, 'payer')} sent {money(story.total(incoming=True), story.currency)} in "
@@ -97,8 +98,7 @@ def _alert(story: Story, rules: int) -> list[str]:
 
 
 def _numbers(told: Told) -> str:
-    found = [f"{m.name} {m.value} ({m.line})" for m in told.measures[:3]]
-    return "; ".join(found) or told.explanation
+    return "; ".join(f"{m.name} {m.value} ({m.line})" for m in told.measures[:3])
 
 
 def _look_alike(story: Story, other: LookAlike | None) -> list[str]:
