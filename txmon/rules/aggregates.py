@@ -91,17 +91,6 @@ class AggregateChecker:
             return checker.refuse(call.kids[0], f"unknown rule '{rule_id}' in hits(){hint}")
         if window is None:
             return POISON
-        if names.rules[rule_id] != window.on:
-            return checker.refuse(
-                call,
-                f"rule '{rule_id}' is evaluated on {names.rules[rule_id]}, window `{window.name}` runs over "
-                f"{window.on}; "
-                + (
-                    "use a window of account"
-                    if window.on == "events"
-                    else "use a window of payer, payee or card"
-                ),
-            )
         return FeatureRef(Feature("count", window, hits_rule=rule_id), Unit.COUNT)
 
     def _aggregate(self, call: Node, condition: Node | None, window: Window | None) -> Expr:

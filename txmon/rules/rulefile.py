@@ -36,6 +36,7 @@ KEYS = frozenset(
     }
 )  # fmt: skip
 MAX_LETS = 40
+RESULT_COLUMNS = frozenset({"ingest_seq", "leg", "subject_id", "trigger", "as_of", "hit"})
 
 
 @dataclass(frozen=True)
@@ -169,6 +170,8 @@ class _Expressions:
             if name in RESERVED:
                 fields.refuse(key, f"let `{name}` is a keyword of SQL; choose another name")
                 continue
+            if name in RESULT_COLUMNS:
+                fields.refuse(key, f"let `{name}` is a column of every result; choose another name")
             if name in self._names.columns[self._on]:
                 fields.refuse(key, f"let `{name}` hides the column of that name; choose another")
             scope = self._scope(f"let `{name}`", let_names)

@@ -1,0 +1,476 @@
+"""An `Expr` as DuckDB SQL over columns in the physical form of their unit (`txmon.rules.ir`).
+
+Same meaning as `txmon.rules.arrow`: x/0, x%0, integers that overflow and doubles that are not finite are
+null. Such a guard is written only where the sizes of the operands allow the case, so that ordinary rules
+read as ordinary SQL. Owns operations; windows are in `txmon.rules.sqlwindows`.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from txmon.model.currencies import EXPONENTS
+from txmon.rules.arrow_ops import EARTH_RADIUS_KM
+from txmon.rules.arrow_text import COUNT_TEXT, NUMBER_TEXT
+from txmon.rules.ir import (
+    AnomalyRef,
+    Call,
+    Column,
+    Expr,
+    Feature,
+    FeatureRef,
+    LetRef,
+    Literal_,
+    RuleList,
+    Unit,
+)
+from txmon.rules.ops import COMPARISONS, DOUBLES
+
+DAY_US = 86_400_000_000
+_INT64 = 2**63 - 1
+_TYPES = {
+    Unit.TEXT: "varchar",
+    Unit.BOOL: "boolean",
+    Unit.COUNT: "bigint",
+    Unit.NUMBER: "double",
+    Unit.MONEY: "bigint",
+    Unit.MONEY_F: "double",
+    Unit.TIME: "bigint",
+    Unit.SPAN: "bigint",
+    Unit.DATE: "integer",
+}
+_SIMPLE = re.compile(r"[a-z_][a-z0-9_]*")
+# words that DuckDB does not take as a bare column name, and names that are also functions of no argument
+_QUOTED = frozenset(
+    {
+        "all",
+        "and",
+        "any",
+        "array",
+        "as",
+        "asc",
+        "both",
+        "case",
+        "cast",
+        "check",
+        "column",
+        "constraint",
+        "create",
+    }
+    | {
+        "default",
+        "desc",
+        "distinct",
+        "do",
+        "else",
+        "end",
+        "except",
+        "false",
+        "fetch",
+        "for",
+        "foreign",
+        "from",
+    }
+    | {
+        "grant",
+        "group",
+        "having",
+        "in",
+        "initially",
+        "intersect",
+        "into",
+        "lateral",
+        "leading",
+        "limit",
+        "not",
+    }
+    | {"null", "offset", "on", "only", "or", "order", "pivot", "placing", "primary", "qualify", "references"}
+    | {
+        "returning",
+        "select",
+        "show",
+        "some",
+        "summarize",
+        "symmetric",
+        "table",
+        "then",
+        "to",
+        "trailing",
+        "true",
+    }
+    | {"union", "unique", "unpivot", "using", "variadic", "when", "where", "window", "with", "user", "lambda"}
+    | {
+        "is",
+        "like",
+        "between",
+        "interval",
+        "values",
+        "current_date",
+        "left",
+        "right",
+        "join",
+        "inner",
+        "outer",
+    }
+)
+
+
+def name(text: str) -> str:
+    """A column's name, quoted where SQL needs it."""
+    if _SIMPLE.fullmatch(text) and text not in _QUOTED:
+        return text
+    return '"' + text.replace('"', '""') + '"'
+
+
+def text(value: str) -> str:
+    """A text constant."""
+    return "'" + value.replace("'", "''") + "'"
+
+
+def select(what: str, source: str, where: str = "", *rest: str) -> str:
+    """A query; `what`, `source` and `where` come from checked expressions, never from data."""
+    return " ".join(["select", what, "from", source, *(["where", where] if where else []), *rest])
+
+
+@dataclass(frozen=True)
+class Tables:
+    """Where an expression finds what is not a column of its row."""
+
+    features: Mapping[Feature, str] = field(default_factory=dict)
+    lists: Mapping[str, RuleList] = field(default_factory=dict)
+    base_currency: str = "EUR"
+    money_scale: int = 2
+    rates: str = "rates"
+    scores: str | None = None  # table (ingest_seq, detector, score); None: every score is null
+
+
+@dataclass(frozen=True)
+class _Size:
+    """Bounds of a number's magnitude: at most `most`; at least `least` unless it is zero."""
+
+    most: float
+    least: float = 0.0
+
+
+_FREE = _Size(math.inf)
+_COLUMN_SIZES = {"amount": _Size(1e15, 1.0), "amount_minor": _Size(1e15, 1.0), "event_time": _Size(2e17, 1.0)}
+
+
+class SqlExpr:
+    """Renders expressions; `prefix` qualifies columns."""
+
+    def __init__(self, tables: Tables, prefix: str = "") -> None:
+        self._tables = tables
+        self._prefix = prefix
+
+    def __call__(self, expr: Expr) -> str:
+        match expr:
+            case Literal_():
+                return self._literal(expr)
+            case Column(column, unit):
+                shown = self._prefix + name(column)
+                return _finite(shown) if unit in DOUBLES and column != "amount_original" else shown
+            case LetRef(let, _):
+                return name(let)
+            case FeatureRef(feature, _):
+                return name(self._tables.features[feature])
+            case AnomalyRef(detector, _):
+                return self._anomaly(detector)
+            case Call():
+                return self._call(expr)
+
+    def _literal(self, expr: Literal_) -> str:
+        value, unit = expr.value, expr.unit
+        if value is None:
+            return f"null::{_TYPES[unit]}"
+        if isinstance(value, bool):
+            return "true" if value else "false"
+        if isinstance(value, str):
+            return text(value)
+        if unit in DOUBLES:
+            return f"{float(value)!r}::double"
+        return f"{value}" if int(value) >= 0 else f"({value})"
+
+    def _anomaly(self, detector: str) -> str:
+        if self._tables.scores is None:
+            return f"null::double /* anomaly({text(detector)}) is known to the engine only */"
+        table = self._tables.scores
+        where = f"s.ingest_seq = {self._prefix}ingest_seq and s.detector = {text(detector)}"
+        return f"({select('s.score', f'{table} s', where)})"
+
+    def _call(self, expr: Call) -> str:
+        op, args = expr.op, expr.args
+        if op in _SPECIAL:
+            return _SPECIAL[op](self, expr)
+        shown = [self(arg) for arg in args]
+        if op in ("and", "or"):
+            return "(" + f" {op} ".join(shown) + ")"
+        if op in COMPARISONS:
+            return f"({shown[0]} {op} {shown[1]})"
+        if op in _TEMPLATES:
+            return _TEMPLATES[op].format(*shown)
+        return f"{op}({', '.join(shown)})"
+
+    def arithmetic(self, expr: Call) -> str:
+        """Sum, difference, product and their guards."""
+        left, right = (self(arg) for arg in expr.args)
+        plain = f"({left} {expr.op} {right})"
+        if expr.unit in DOUBLES:
+            return plain if size(expr).most < math.inf else _finite(plain)
+        return plain if size(expr).most <= _INT64 else f"try({plain})"
+
+    def divide(self, expr: Call) -> str:
+        """Quotient as a double; null for x/0."""
+        right = expr.args[1]
+        shown = [self(arg) if arg.unit in DOUBLES else f"{self(arg)}::double" for arg in expr.args]
+        divisor = shown[1] if _nonzero(right) else f"nullif({shown[1]}, 0)"
+        plain = f"({shown[0]} / {divisor})"
+        return plain if size(expr).most < math.inf else _finite(plain)
+
+    def modulo(self, expr: Call) -> str:
+        """Remainder; null for x%0."""
+        left, right = (self(arg) for arg in expr.args)
+        if _nonzero(expr.args[1]):
+            return f"({left} % {right})"
+        plain = f"({left} % nullif({right}, 0))"
+        return plain if expr.unit in DOUBLES else f"try({plain})"
+
+    def sign(self, expr: Call) -> str:
+        """Negation and absolute value."""
+        shown = self(expr.args[0])
+        plain = f"(-{shown})" if expr.op == "neg" else f"abs({shown})"
+        return plain if expr.unit in DOUBLES or size(expr.args[0]).most <= _INT64 else f"try({plain})"
+
+    def rounding(self, expr: Call) -> str:
+        """Floor, ceil and round; money to whole major units."""
+        shown = self(expr.args[0])
+        if expr.unit is Unit.COUNT:
+            return shown
+        if expr.unit in DOUBLES:
+            return f"{expr.op}({shown})"
+        step = self(expr.args[1])
+        if expr.op == "floor":
+            return f"try({shown} - (({shown} % {step}) + {step}) % {step})"
+        if expr.op == "ceil":
+            return f"try({shown} + ((-({shown} % {step})) + {step}) % {step})"
+        rest = f"abs({shown} % {step})"
+        up = f"case when 2 * {rest} >= {step} then sign({shown}) * {step} else 0 end"
+        return f"try({shown} - {shown} % {step} + {up})"
+
+    def in_list(self, expr: Call) -> str:
+        """Membership on the row's UTC date, dates inclusive."""
+        shown, listed = self(expr.args[0]), self._tables.lists[str(_value(expr.args[1]))]
+        by_dates: dict[tuple[int | None, int | None], list[str]] = {}
+        for entry in listed.entries:
+            by_dates.setdefault((entry.valid_from, entry.valid_to), []).append(text(entry.value))
+        day = f"({self._prefix}event_time // {DAY_US})"
+        parts = []
+        for (first, last), values in by_dates.items():
+            dates = [f"{day} >= {first}"] if first is not None else []
+            dates += [f"{day} <= {last}"] if last is not None else []
+            parts.append(" and ".join([f"{shown} in ({', '.join(dict.fromkeys(values))})", *dates]))
+        found = " or ".join(f"({part})" for part in parts) or "false"
+        return f"case when {shown} is not null then ({found}) end"
+
+    def case(self, expr: Call) -> str:
+        """Case with its else."""
+        shown = [self(arg) for arg in expr.args]
+        pairs = zip(shown[:-1:2], shown[1:-1:2], strict=True)
+        return "case " + " ".join(f"when {c} then {v}" for c, v in pairs) + f" else {shown[-1]} end"
+
+    def local(self, expr: Call) -> str:
+        """Local hour or date; null for an unknown zone."""
+        moment, zone = (self(arg) for arg in expr.args)
+        clock = f"timezone({zone}, make_timestamptz({moment}))"
+        value = f"hour({clock})"
+        if expr.op == "local_date":
+            value = f"(cast({clock} as date) - date '1970-01-01')::integer"
+        return f"case when {zone} in ({select('name', 'pg_timezone_names()')}) then {value} end"
+
+    def fx(self, expr: Call) -> str:
+        """A sum in a currency at the latest rate of the row's UTC date or the 7 days before, half-even."""
+        code, minor = str(_value(expr.args[0])), int(str(_value(expr.args[1])))
+        if code == self._tables.base_currency:
+            return str(minor)
+        shift = 10 + EXPONENTS[code] - self._tables.money_scale
+        up, down = 10 ** max(-shift, 0), 10 ** max(shift, 0)
+        day = f"({self._prefix}event_time // {DAY_US})"
+        rate = "arg_max((r.rate * 10000000000)::hugeint, r.date)"
+        table = self._tables.rates
+        value = f"({minor}::hugeint * {up} * {rate})"
+        half_even = f"2 * ({value} % {down}) + ({value} // {down}) % 2 > {down}"
+        worth = f"({value} // {down} + case when {half_even} then 1 else 0 end)::bigint"
+        where = (
+            f"r.currency = {text(code)} and r.base = {text(self._tables.base_currency)}"
+            f" and r.date - date '1970-01-01' between {day} - 7 and {day}"
+        )
+        return f"({select(worth, f'{table} r', where)})"
+
+    def fx_compare(self, expr: Call) -> str:
+        """Own amount in its own currency where that is the limit's, else through the rate."""
+        sign = str(_value(expr.args[0]))
+        amount, currency, minor, code, limit_minor, limit = (self(arg) for arg in expr.args[1:])
+        return (
+            f"case when {currency} = {code} then ({minor} {sign} {limit_minor})"
+            f" else ({amount} {sign} {limit}) end"
+        )
+
+    def distance(self, expr: Call) -> str:
+        """Great-circle distance to the metre."""
+        lat1, lon1, lat2, lon2 = (f"radians({self(arg)})" for arg in expr.args)
+        north, east = f"pow(sin(({lat2} - {lat1}) / 2), 2)", f"pow(sin(({lon2} - {lon1}) / 2), 2)"
+        half = f"({north} + cos({lat1}) * cos({lat2}) * {east})"
+        arc = f"asin(sqrt(least(greatest({half}, 0.0), 1.0)))"
+        metres = f"floor({2 * EARTH_RADIUS_KM} * {arc} * 1000 + 0.5)"
+        known = " and ".join(f"{self(arg)} is not null" for arg in expr.args)  # least() skips nulls
+        return f"case when {known} then {metres} / 1000 end"
+
+    def date_diff(self, expr: Call) -> str:
+        """Whole days between times, or days between dates."""
+        first, second = (self(arg) for arg in expr.args)
+        if expr.args[0].unit is Unit.TIME:
+            return f"(({second} - {first}) // {DAY_US})"
+        return f"({second} - {first})::bigint"
+
+    def attribute(self, expr: Call) -> str:
+        """Value of an attribute."""
+        return f"{self._prefix}attributes[{self(expr.args[0])}]"
+
+    def in_values(self, expr: Call) -> str:
+        """Membership in constants."""
+        shown = [self(arg) for arg in expr.args]
+        return f"({shown[0]} in ({', '.join(shown[1:])}))"
+
+
+def _value(expr: Expr) -> object:
+    return expr.value if isinstance(expr, Literal_) else None
+
+
+def _nonzero(expr: Expr) -> bool:
+    return isinstance(expr, Literal_) and expr.value not in (None, 0, -1)
+
+
+def _finite(shown: str) -> str:
+    """Null where a double is not finite; NaN equals NaN in DuckDB."""
+    return f"nullif(nullif(nullif({shown}, 'nan'::double), 'inf'::double), '-inf'::double)"
+
+
+def size(expr: Expr) -> _Size:
+    """Bounds of a number, from what columns, counts and constants can be."""
+    match expr:
+        case Literal_(None, _):
+            return _Size(0.0, math.inf)
+        case Literal_(value, _) if isinstance(value, int | float) and not isinstance(value, bool):
+            return _Size(abs(float(value)), abs(float(value)))
+        case Column("amount_original", _):
+            return _Size(1e15, 1e-4)
+        case Column(column, unit):
+            return _COLUMN_SIZES.get(column, _Size(2e17 if unit is Unit.TIME else math.inf, 0.0))
+        case FeatureRef(feature, unit):
+            return _feature_size(feature, unit)
+        case Call():
+            return _call_size(expr)
+    return _FREE
+
+
+def _feature_size(feature: Feature, unit: Unit) -> _Size:
+    if feature.agg in ("count", "count_distinct"):
+        return _Size(1e15, 1.0)
+    if unit is Unit.TIME:
+        return _Size(2e17, 1.0)
+    if unit is Unit.MONEY and feature.agg in ("min", "max", "first", "last", "lag"):
+        return _Size(1e15, 1.0)
+    return (
+        _Size(1e19, 0.0) if unit in DOUBLES and feature.agg in ("avg", "stddev_pop", "stddev_samp") else _FREE
+    )
+
+
+def _call_size(expr: Call) -> _Size:
+    args = [size(arg) for arg in expr.args if arg.unit not in (Unit.TEXT, Unit.BOOL)]
+    match expr.op:
+        case "+" | "-":
+            return _Size(args[0].most + args[1].most)
+        case "*":
+            most = args[0].most * args[1].most
+            return _Size(math.inf if math.isnan(most) else most, args[0].least * args[1].least)
+        case "/":
+            return _Size(args[0].most / args[1].least if args[1].least else math.inf)
+        case "neg" | "abs" | "to_number":
+            return args[0]
+        case "to_money_f" | "money_number":
+            scale = args[1].most if len(args) > 1 else 1.0
+            return _Size(args[0].most / scale, args[0].least / scale)
+        case "coalesce" | "least" | "greatest" | "case":
+            return _Size(
+                max((a.most for a in args), default=math.inf), min((a.least for a in args), default=0.0)
+            )
+    return _Size(1e19) if expr.op in ("length", "day", "date_diff_days", "local_hour") else _FREE
+
+
+_TEMPLATES = {
+    "not": "(not {0})",
+    "is_null": "({0} is null)",
+    "is_not_distinct": "({0} is not distinct from {1})",
+    "||": "({0} || {1})",
+    "like": "({0} like {1})",
+    "trim": "trim({0}, ' ')",
+    "length": "length({0})",
+    "to_number": "{0}::double",
+    "number_count": "try_cast({0} as bigint)",
+    "bool_count": "cast({0} as bigint)",
+    "text_count": f"try_cast(regexp_extract({{0}}, '^{COUNT_TEXT}$') as bigint)".replace(
+        "{1,18}", "{{1,18}}"
+    ),
+    "day": "day(date '1970-01-01' + {0})",
+    "month": "month(date '1970-01-01' + {0})",
+    "year": "year(date '1970-01-01' + {0})",
+    "isodow": "isodow(date '1970-01-01' + {0})",
+    "ln": _finite("ln({0})"),
+    "exp": _finite("exp({0})"),
+    "sqrt": _finite("sqrt({0})"),
+}
+
+
+def _text_number(render: SqlExpr, expr: Call) -> str:
+    return _finite(f"try_cast(regexp_extract({render(expr.args[0])}, '^{NUMBER_TEXT}$') as double)")
+
+
+def _to_text(render: SqlExpr, expr: Call) -> str:
+    shown = render(expr.args[0])
+    if expr.args[0].unit is Unit.DATE:
+        return f"try(cast(date '1970-01-01' + {shown} as varchar))"
+    return f"cast({shown} as varchar)"
+
+
+def _major(render: SqlExpr, expr: Call) -> str:
+    shown = render(expr.args[0])
+    if expr.args[0].unit is Unit.MONEY_F:
+        return shown
+    return f"({shown}::double / {render(expr.args[1])})"
+
+
+_SPECIAL: dict[str, Callable[[SqlExpr, Call], str]] = {
+    **dict.fromkeys(("+", "-", "*"), SqlExpr.arithmetic),
+    "/": SqlExpr.divide,
+    "%": SqlExpr.modulo,
+    "neg": SqlExpr.sign,
+    "abs": SqlExpr.sign,
+    **dict.fromkeys(("floor", "ceil", "round"), SqlExpr.rounding),
+    "in_list": SqlExpr.in_list,
+    "in": SqlExpr.in_values,
+    "case": SqlExpr.case,
+    "local_hour": SqlExpr.local,
+    "local_date": SqlExpr.local,
+    "fx": SqlExpr.fx,
+    "fx_compare": SqlExpr.fx_compare,
+    "distance_km": SqlExpr.distance,
+    "date_diff_days": SqlExpr.date_diff,
+    "attribute": SqlExpr.attribute,
+    "text_number": _text_number,
+    "to_text": _to_text,
+    "to_money_f": _major,
+    "money_number": _major,
+}
