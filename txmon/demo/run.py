@@ -45,10 +45,9 @@ def demo(out: Path, events: int, seed: int, key: PanKey, say: Callable[[str], No
         ConfigError: `events` or `seed` is out of range, or `out` cannot be written.
         RuleErrors: the packs that ship do not load.
     """
-    feed = load_feed(FEED)
-    plan = load_pack()
     say(f"simulating {events:,} events (seed {seed})")
     write(simulate(events, seed), out / EVENTS_FILE, out / LABELS_FILE)
+    feed, plan = load_feed(FEED), load_pack()
     warm_up(say)
     say(f"scoring them with {len(plan.rules)} rules")
     result = score(open_source(feed, out / EVENTS_FILE, key=key), feed, Scorer(plan), out)
@@ -60,7 +59,6 @@ def demo(out: Path, events: int, seed: int, key: PanKey, say: Callable[[str], No
     judged = judge(labels, hits, alerts)
     if chosen is None:
         return summary(run, None, None, judged)
-    say("telling one story")
     story = tell(chosen, stream, hits, plan)
     other = nearest_look_alike(story, stream, labels, alerts, plan, _prober(key))
     try:

@@ -92,13 +92,20 @@ def _alert(story: Story, rules: int) -> list[str]:
         ),
     ]
     for told in [t for t in story.told if t.measures][:rules]:
-        lines += _wrapped(f"- {told.rule.title}: {_numbers(told)}", indent="    ")
+        lines.append(_numbers(told))
     why = protection(story)
     return [*lines, *(_wrapped(f"Why care comes first: {why}") if why else [])]
 
 
 def _numbers(told: Told) -> str:
-    return "; ".join(f"{m.name} {m.value} ({m.line})" for m in told.measures[:3])
+    """One line: as many numbers of a rule as fit."""
+    line = f"  - {told.rule.id}:"
+    for place, m in enumerate(told.measures):
+        more = f"{';' if place else ''} {m.name} {m.value} ({m.line})"
+        if len(line) + len(more) > _WIDTH:
+            break
+        line += more
+    return line
 
 
 def _look_alike(story: Story, other: LookAlike | None) -> list[str]:
@@ -131,8 +138,8 @@ def _table(judged: Judgement) -> list[str]:
         lines += _wrapped(f"Look-alikes alerted: {listed(alerted_populations(judged))}.", indent="")[:2]
     if judged.missed:
         names = [f"{'+'.join(row.rule_ids)} ({row.subject_id})" for row in judged.missed]
-        more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-        lines += _wrapped(f"Planted and missed: {', '.join(names[:3])}{more}.", indent="")[:2]
+        more = f" and {len(names) - 2} more" if len(names) > 2 else ""
+        lines += _wrapped(f"Planted and missed: {', '.join(names[:2])}{more}.", indent="")[:2]
     return lines
 
 
@@ -143,8 +150,11 @@ def alerted_populations(judged: Judgement) -> list[str]:
 
 
 def _files(run: Run) -> list[str]:
-    return ["", f"The whole story with pictures: {run.folder}/alert.html",
-            f"Data: {run.folder}/events.parquet labels.parquet hits.parquet alerts.parquet"]  # fmt: skip
+    return [
+        "",
+        f"The story with pictures: {run.folder}/alert.html",
+        f"Data: {run.folder}/{{events,labels,hits,alerts}}.parquet",
+    ]
 
 
 def _words(name: str) -> str:
