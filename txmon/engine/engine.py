@@ -13,6 +13,7 @@ from typing import Protocol
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from txmon.engine import dedup
 from txmon.engine.again import TickBook, evaluate_late
@@ -146,13 +147,17 @@ class Engine:
         return TIME_MIN if watermark == TIME_MIN else watermark - self._horizon_us - self.plan.longest_us
 
     def _portions(self, events: pa.Table) -> Iterable[tuple[int, pa.Table]]:
-        """Cut a batch behind every mark of time that rules on absence look at."""
+        """Cut a batch behind every mark of time that rules on absence look at: the first of a UTC day."""
         if len(events) == 0:
             return
         cuts: list[int] = []
         if self.ticks.rules:
-            is_tick = np.array(one_chunk(events.column("kind")).cast(pa.string()).to_pylist(), object) == "tick"
-            cuts = [int(row) + 1 for row in np.flatnonzero(is_tick)]
+            marks = np.flatnonzero(pc.equal(one_chunk(events.column("kind")).cast(pa.string()), "tick"))
+            day = self.ticks.day
+            for row, time in zip(marks, events.column("event_time").cast(pa.int64()).take(marks).to_pylist(), strict=True):
+                if time // DAY_US > day:
+                    day = time // DAY_US
+                    cuts.append(int(row) + 1)
         starts = [0, *cuts]
         for start, stop in zip(starts, [*cuts, len(events)], strict=True):
             if stop > start:
@@ -316,6 +321,8 @@ def _tick_rows(found: Found, identity: np.ndarray, seq: int) -> pa.Table:
 
 class _IdentityFrame(Frame):
     """Identities of events as a frame."""
+
+    on: On = "events"
 
     def __init__(self, shared: Shared, events: pa.Table) -> None:
         super().__init__(shared, len(events))
