@@ -100,7 +100,7 @@ def _from_text(values: pa.Array, fault: np.ndarray) -> Times:
         rest = np.arange(len(values))
     for i in rest:
         text = values[int(i)].as_py()
-        us[i], fault[i] = (0, TimeFault.NULL) if text is None else _parse(text)
+        us[i], fault[i] = _parse(text) if text else (0, TimeFault.NULL)
     return us, fault
 
 

@@ -141,15 +141,23 @@ def _texts(mapped: Mapping[str, pa.Array], rows: int, context: Context, faults: 
         if given is None:
             out[name] = constant(defaults.get(name), rows)
             continue
-        if name == "mode" and pa.types.is_boolean(given.type):
-            given = pc.if_else(given, "live", "test")
         text = to_text(given, name, faults, repeats=name not in ("event_id", "related_event_id"))
+        if name == "mode":
+            text = _mode(text)
         text = context.tokeniser.column(text, id_field=name in ID_FIELDS)
         if text.null_count and name in defaults:
             text = _filled(text, defaults[name])
         out[name] = text
     missing = mask_of(out["event_id"].is_null())
     faults.add(missing, "event_id", Reason.MISSING, nothing("event_id is missing; every event has one"))
+
+
+def _mode(text: pa.Array) -> pa.Array:
+    """Read a flag, or its text, as live or test."""
+    coded = text if pa.types.is_dictionary(text.type) else text.dictionary_encode()
+    flags = {"true": "live", "false": "test"}
+    words = [w if w is None else flags.get(w.lower(), w) for w in coded.dictionary.to_pylist()]
+    return pa.array(words, pa.string()).take(coded.indices).dictionary_encode()
 
 
 def _filled(text: pa.Array, default: str) -> pa.Array:
@@ -340,4 +348,4 @@ def _is_zone(name: str) -> bool:
 def event_id_text(columns: Mapping[str, pa.Array], row: int) -> str | None:
     """Return the event_id of a mapped row as text, if it has one."""
     given = columns.get("event_id")
-    return None if given is None else value_text(given, row)
+    return None if given is None else value_text(given, row) or None

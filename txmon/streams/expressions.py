@@ -7,6 +7,7 @@ allow-list of deterministic scalar ones. DuckDB then binds the expression agains
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import duckdb
 
@@ -69,16 +70,26 @@ _REFUSED = {
 }
 
 
+@dataclass(frozen=True)
+class Checked:
+    """An accepted expression: its tree, DuckDB SQL with quoted columns, columns read, type of its result."""
+
+    tree: Node
+    query: str
+    fields: tuple[str, ...]
+    type: str
+
+
 def check_expression(
     text: str, fields: Mapping[str, SourceField], connection: duckdb.DuckDBPyConnection
-) -> tuple[Node, tuple[str, ...], str]:
-    """Return the tree, the source columns it reads, in order, and the DuckDB type of its result.
+) -> Checked:
+    """Return what is known of an expression that holds nothing but what a feed may use.
 
     Raises:
         ExpressionError: with the offset of the construct that is refused.
     """
     tree = parse(text)
-    used: dict[str, None] = {}
+    names: list[Node] = []
     stack = [tree]
     while stack:
         node = stack.pop()
@@ -95,9 +106,18 @@ def check_expression(
                 raise ExpressionError(
                     f"column {name} is not among the feed's fields: {', '.join(fields)}", node.start
                 )
-            used[name] = None
+            names.append(node)
         stack.extend(reversed(node.kids))
-    return tree, tuple(used), _bind(text, tree, fields, connection)
+    query = _quoted(text, names)
+    used = tuple(dict.fromkeys(str(n.value) for n in names))
+    return Checked(tree, query, used, _bind(query, tree, fields, connection))
+
+
+def _quoted(text: str, names: list[Node]) -> str:
+    """Quote every column, since a source may call a column like a word of SQL."""
+    for node in sorted(names, key=lambda n: n.start, reverse=True):
+        text = f'{text[: node.start]}"{node.value}"{text[node.end :]}'
+    return text
 
 
 def _bind(

@@ -49,9 +49,13 @@ class Const:
 
 @dataclass(frozen=True)
 class Sql:
-    """The canonical column is a DuckDB scalar expression over the source's columns."""
+    """The canonical column is a DuckDB scalar expression over the source's columns.
+
+    `text` is what the feed says, `query` the same with quoted columns.
+    """
 
     text: str
+    query: str
     fields: tuple[str, ...]
 
 

@@ -17,7 +17,6 @@ import txmon
 from txmon.errors import FeedError, LocatedError, SourceLocation
 from txmon.model.currencies import EXPONENTS
 from txmon.model.schema import KINDS, MODES, NEGATIVE_KINDS, RESOLUTIONS, STATUSES
-from txmon.rules.parse import Node
 from txmon.rules.tokens import ExpressionError
 from txmon.rules.yamlnode import YamlNode, parse_yaml
 from txmon.streams.expressions import check_expression
@@ -241,7 +240,7 @@ class _Loader:
             self._error(limit or node, "amount_max must be a positive number of major units")
             amount = None
         first, last = self._day(node, "time_from"), self._day(node, "time_to")
-        if first >= last and not self.errors:
+        if first >= last and {"time_from", "time_to"} <= set(node.index):
             self._error(node, "time_from must be before time_to")
         return Bounds(
             None if amount is None else Decimal(amount), first * _DAY_US, last * _DAY_US + _DAY_US - 1
@@ -321,14 +320,17 @@ class _Loader:
         text = node.text.strip()
         lead = len(node.text) - len(node.text.lstrip())
         try:
-            tree, used, kind = check_expression(text, fields, self._connection)
+            checked = check_expression(text, fields, self._connection)
         except ExpressionError as error:
             self._error(node, error.detail, lead + error.offset)
             return None
         wanted = _TYPES.get(column)
-        if wanted and not kind.startswith(wanted):
-            self._error(node, f"{column} cannot be a {kind}; it takes {', '.join(wanted)}", lead + tree.start)
-        return Rename(used[0]) if _is_column(tree) else Sql(text, used)
+        if wanted and not checked.type.startswith(wanted):
+            message = f"{column} cannot be a {checked.type}; it takes {', '.join(wanted)}"
+            self._error(node, message, lead + checked.tree.start)
+        if checked.tree.kind == "name":
+            return Rename(checked.fields[0])
+        return Sql(text, checked.query, checked.fields)
 
     def _const(self, column: str, node: YamlNode) -> Const | None:
         value = node.value
@@ -367,10 +369,6 @@ class _Loader:
         if allowed is not None and node.text not in allowed:
             shown = ", ".join(sorted(allowed)) if len(allowed) < 40 else "the codes of ISO 4217"
             self._error(node, f"{column} '{node.text}' is none of {shown}")
-
-
-def _is_column(tree: Node) -> bool:
-    return tree.kind == "name"
 
 
 def _canonical_column(name: str) -> str | None:

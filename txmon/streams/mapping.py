@@ -50,7 +50,7 @@ class Mapper:
         self._targets: dict[str, Target] = dict(feed.columns)
         self._targets.update({_ATTRIBUTE + k: t for k, t in feed.attributes.items()})
         self._used = {f for t in self._targets.values() for f in target_fields(t)}
-        needs_sql = any(isinstance(t, Sql) or _map_sql(t) for t in self._targets.values())
+        needs_sql = any(_sql_texts(t) for t in self._targets.values())
         self._connection = connect() if needs_sql else None
 
     def check(self, path: Path, names: list[str] | None) -> None:
@@ -106,7 +106,7 @@ class Mapper:
         if isinstance(target, Rename):
             return columns[target.field]
         if isinstance(target, Sql):
-            return computed[target.text]
+            return computed[target.query]
         if isinstance(target, ValueMap):
             return self._mapped(name, target, columns, computed, rows, faults)
         if isinstance(target.value, str):
@@ -143,7 +143,7 @@ class Mapper:
         if self._connection is None:
             return {}
         texts = list(dict.fromkeys(s for t in self._targets.values() for s in _sql_texts(t)))
-        names = list(dict.fromkeys(f for t in self._targets.values() for f in target_fields(t)))
+        names = list(dict.fromkeys(f for t in self._targets.values() for f in _sql_fields(t)))
         table = pa.table(
             [_typed(columns[n], self._feed.fields[n].type, n, faults) for n in names], names=names
         )
@@ -179,12 +179,12 @@ class Mapper:
 
 def _sql_texts(target: Target) -> tuple[str, ...]:
     if isinstance(target, Sql):
-        return (target.text,)
+        return (target.query,)
     return _sql_texts(target.of) if isinstance(target, ValueMap) else ()
 
 
-def _map_sql(target: Target) -> bool:
-    return isinstance(target, ValueMap) and isinstance(target.of, Sql)
+def _sql_fields(target: Target) -> tuple[str, ...]:
+    return target_fields(target) if _sql_texts(target) else ()
 
 
 def _single(column: pa.ChunkedArray) -> pa.Array:

@@ -8,7 +8,8 @@ that only the lines that are wrong are rejected.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,8 @@ from txmon.streams.readers.chunk import Chunk, Reject
 from txmon.streams.readers.csvs import slice_chunk
 from txmon.streams.readers.lines import Block, read_blocks
 
+MAX_DEPTH = 64
+_MARKS = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]')
 _EXACT = pa.decimal128(38, 6)
 _TYPES = {
     "varchar": pa.string(),
@@ -72,6 +75,8 @@ class NdjsonReader:
             return None
         if not texts or not all(t[:1] == b"{" and t[-1:] == b"}" for t in texts):
             return None
+        if data.count(b"{") + data.count(b"[") > len(texts) + MAX_DEPTH:
+            return None  # perhaps nested deeper than the slow path takes
         try:
             data.decode("utf-8")
             table = pajson.read_json(
@@ -93,7 +98,7 @@ class NdjsonReader:
         values: dict[str, list[str | None]] = {n: [] for n in self._wanted}
         for i, text in enumerate(texts):
             try:
-                row = read_object(text)
+                row = read_object(text, self._wanted)
             except UnicodeDecodeError:
                 rejects.append(Reject(int(numbers[i]), Reason.BAD_UTF8, "the line is not UTF-8", text))
                 continue
@@ -118,33 +123,42 @@ class NdjsonReader:
             columns = {n: pa.array([], pa.string()) for n in self._wanted}
 
         def row(i: int) -> Mapping[str, object]:
-            return read_object(texts[i])
+            return read_object(texts[i], self._wanted)
 
         return Chunk(columns, len(texts), numbers, row, done, tuple(rejects))
 
 
-def read_object(text: bytes) -> dict[str, object]:
+class _Object(dict[str, object]):
+    """A JSON object that remembers which keys came twice."""
+
+    twice: frozenset[str] = frozenset()
+
+
+def read_object(text: bytes, wanted: Sequence[str]) -> Mapping[str, object]:
     """Read one line as an object whose numbers keep their digits.
 
     Raises:
         UnicodeDecodeError: not UTF-8.
-        ValueError: not one JSON object, a repeated key, or a number such as NaN; never quotes the line.
+        ValueError: not one JSON object, nested too deeply, a wanted key twice, or a number such as NaN;
+            never quotes the line.
     """
     decoded = text.decode("utf-8")
+    if _depth(decoded) > MAX_DEPTH:
+        raise ValueError(f"nested deeper than {MAX_DEPTH} levels")
     try:
         value = json.loads(
             decoded,
             parse_float=Number,
             parse_int=Number,
             parse_constant=_no_constant,
-            object_pairs_hook=_unique,
+            object_pairs_hook=_object,
         )
     except json.JSONDecodeError as error:
         raise ValueError(f"not JSON at character {error.pos + 1}: {error.msg}") from None
-    except RecursionError:
-        raise ValueError("nested too deeply") from None
-    if not isinstance(value, dict):
+    if not isinstance(value, _Object):
         raise ValueError("the line is JSON, but not an object")
+    if value.twice.intersection(wanted):
+        raise ValueError(f"key {min(value.twice.intersection(wanted))} appears twice")
     try:
         write_json(value).encode("utf-8")
     except UnicodeEncodeError:
@@ -156,11 +170,23 @@ def _no_constant(name: str) -> object:
     raise ValueError(f"{name} is not a JSON number")
 
 
-def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    out = dict(pairs)
+def _object(pairs: list[tuple[str, object]]) -> _Object:
+    out = _Object(pairs)
     if len(out) != len(pairs):
-        raise ValueError("a key appears twice in one object")
+        names = [name for name, _ in pairs]
+        out.twice = frozenset(n for n in out if names.count(n) > 1)
     return out
+
+
+def _depth(text: str) -> int:
+    """Return how deep brackets nest outside of strings; quick for a text with few brackets."""
+    if text.count("[") + text.count("{") <= MAX_DEPTH:
+        return 0
+    depth = deepest = 0
+    for mark in _MARKS.findall(text):
+        depth += 1 if mark in "[{" else -1 if mark in "]}" else 0
+        deepest = max(deepest, depth)
+    return deepest
 
 
 def _text(value: object) -> str | None:

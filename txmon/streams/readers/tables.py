@@ -101,10 +101,18 @@ def _columns(batch: pa.RecordBatch) -> Mapping[str, pa.Array]:
 
 def _row_of(batch: pa.RecordBatch) -> Callable[[int], Mapping[str, object]]:
     def row(i: int) -> Mapping[str, object]:
-        out: dict[str, object] = batch.slice(i, 1).to_pylist()[0]
-        return out
+        return {n: _value(c.slice(i, 1)) for n, c in _columns(batch).items()}
 
     return row
+
+
+def _value(one: pa.Array) -> object:
+    try:
+        return one[0].as_py()
+    except UnicodeDecodeError:
+        plain = one.dictionary_decode() if pa.types.is_dictionary(one.type) else one
+        raw: bytes = plain.cast(pa.large_string()).view(pa.large_binary())[0].as_py()
+        return raw.decode("utf-8", "backslashreplace")
 
 
 def _repeating_columns(file: pq.ParquetFile) -> list[str]:
