@@ -66,6 +66,7 @@ class Stage:
     calendar: Calendar
     events: list[dict[str, int]] = field(default_factory=list)
     labels: list[tuple[int, int]] = field(default_factory=list)
+    away: dict[tuple[str, int], Firm] = field(default_factory=dict)
     _parties: int = 0
     _firms: dict[int, Firm] = field(default_factory=dict)
 
@@ -91,9 +92,9 @@ class Stage:
         }
 
     def shop(self, key: str, city: int, rng: np.random.Generator) -> Firm:
-        """An ordinary merchant of a category, in the city where the category is local."""
+        """An ordinary merchant of a category, in a city of the world where the category is local."""
         shops, index = self.world.merchants, INDEX[key]
-        place = city % self.world.cities if LOCAL[index] else 0
+        place = city if LOCAL[index] else 0
         inside = int(rng.random() * int(shops.count[index, place]))
         return self._firm(int(shops.order[shops.start[index, place] + inside]))
 

@@ -108,10 +108,12 @@ def tell_all(stage: Stage, size: Size, seed: int, budget: int) -> Programme:
             continue
         rng = np.random.default_rng([seed, 2, index])
         story = Story(stage, rng, int(rng.integers(0, spare + 1)), len(programme.told), role == "near_miss")
+        away = dict(stage.away)
         subject = what.tell(story)
         if programme.events + len(stage.events) > budget:
             stage.events.clear()
             stage.labels.clear()
+            stage.away = away
             programme.left_out.append(f"{what.name} ({role})")
             continue
         _accept(programme, stage, (what, role, subject))

@@ -12,6 +12,7 @@ import numpy as np
 
 from txmon.simulate.cast import Firm, Person, Stage, holder_list, profile_map
 from txmon.simulate.geo import CITIES, CITY_COUNTRY, HOUR_US, city_in
+from txmon.simulate.market import CATEGORIES, INDEX, LOCAL
 from txmon.simulate.rows import TEXT
 
 Hours = tuple[float, float]
@@ -159,8 +160,16 @@ class Story:
         )
 
     def shop(self, key: str, city: int | None = None) -> Firm:
-        """An ordinary merchant, see `market.CATEGORIES`."""
-        return self.stage.shop(key, self.city if city is None else city, self.rng)
+        """An ordinary merchant, see `market.CATEGORIES`; made on demand where nobody ordinary lives."""
+        place = self.city if city is None else city
+        if place < self.stage.world.cities or not LOCAL[INDEX[key]]:
+            return self.stage.shop(key, place, self.rng)
+        known = self.stage.away.get((key, place))
+        if known is None:
+            category = CATEGORIES[INDEX[key]]
+            known = self.firm(category.mcc, city=place, hours=(category.opens, category.closes))
+            self.stage.away[key, place] = known
+        return known
 
     def listed(self, name: str) -> Firm:
         """A merchant of fixed name, see `market.LISTED`."""

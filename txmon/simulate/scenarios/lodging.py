@@ -48,7 +48,7 @@ def refund_same(s: Story) -> Subject:
     person = s.person()
     shopping(s, person, 56, weekly=2)
     for day in s.days(s.count((4, 6), (1, 1)), 0, 44):
-        hotel = s.shop("lodging", s.between(0, 23))
+        hotel = s.shop("lodging", s.between(0, s.stage.world.cities - 1))
         time, price = s.at(day, (14, 20)), s.euros(60, 180)
         paid = s.pay((person, hotel), time, price)
         back = later(time, days=s.between(1, 5), hours=1)
