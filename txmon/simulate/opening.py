@@ -38,7 +38,7 @@ class Opening:
 
     def employee_maps(self) -> Column:
         """Attribute map {employee: party} of every person, as indexes into the extras."""
-        return np.array([self._extras.attributes({"employee": p}) for p in self.parties], np.int32)
+        return np.array([self._extras.unique({"employee": p}) for p in self.parties], np.int32)
 
     def rows(self) -> Rows:
         """All opening events, in no order."""
@@ -121,7 +121,7 @@ class Opening:
         size = shops.merchant.size
         settlement = self._account_names.take(pa.array(shops.account)).to_pylist()
         extra = [
-            self._extras.attributes(
+            self._extras.unique(
                 {"opens_hour": str(opens), "closes_hour": str(closes), "settlement_account": account}
             )
             for opens, closes, account in zip(

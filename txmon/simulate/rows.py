@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from txmon.model.schema import FIELD_BY_NAME
+from txmon.model.schema import FIELD_BY_NAME, HOLDER
 from txmon.simulate.geo import CITY_LAT, CITY_LON
 from txmon.simulate.vocab import Vocabularies, event_ids
 
@@ -138,33 +138,49 @@ def in_time_order(rows: Rows) -> Rows:
 
 
 class Extras:
-    """Attribute maps and holder lists, each stored once; events refer to them by index."""
+    """Attribute maps and holder lists, each stored once and flat; events refer to them by index."""
 
     def __init__(self) -> None:
-        self._maps: list[list[tuple[str, str]]] = []
         self._known: dict[tuple[tuple[str, str], ...], int] = {}
-        self._holders: list[list[dict[str, object]]] = []
+        self._keys: list[str] = []
+        self._items: list[str] = []
+        self._map_ends: list[int] = [0]
+        self._parties: list[str] = []
+        self._roles: list[str] = []
+        self._holder_ends: list[int] = [0]
 
     def attributes(self, values: Mapping[str, str]) -> int:
-        """Return the index of an attribute map."""
+        """Return the index of an attribute map; equal maps share one."""
         key = tuple(values.items())
         known = self._known.get(key)
         if known is None:
-            known = self._known[key] = len(self._maps)
-            self._maps.append(list(key))
+            known = self._known[key] = self.unique(values)
         return known
+
+    def unique(self, values: Mapping[str, str]) -> int:
+        """Return the index of an attribute map that is not looked up again."""
+        self._keys += values.keys()
+        self._items += values.values()
+        self._map_ends.append(len(self._keys))
+        return len(self._map_ends) - 2
 
     def holders(self, people: Iterable[tuple[str, str]]) -> int:
         """Return the index of a list of (party, role), valid without limit."""
-        self._holders.append(
-            [{"party": p, "role": r, "valid_from": None, "valid_to": None} for p, r in people]
-        )
-        return len(self._holders) - 1
+        for party, role in people:
+            self._parties.append(party)
+            self._roles.append(role)
+        self._holder_ends.append(len(self._parties))
+        return len(self._holder_ends) - 2
 
     def arrays(self) -> tuple[pa.Array, pa.Array]:
         """Return all attribute maps and all holder lists as Arrow arrays."""
-        maps = pa.array(self._maps, FIELD_BY_NAME["attributes"].type)
-        return maps, pa.array(self._holders, FIELD_BY_NAME["holders"].type)
+        map_ends, holder_ends = (pa.array(e, pa.int32()) for e in (self._map_ends, self._holder_ends))
+        words = (pa.array(w, pa.string()) for w in (self._keys, self._items))
+        maps = pa.MapArray.from_arrays(map_ends, *words)
+        always = pa.nulls(len(self._parties), HOLDER.field("valid_from").type)
+        columns = [pa.array(self._parties, pa.string()), pa.array(self._roles, pa.string()), always, always]
+        people = pa.StructArray.from_arrays(columns, fields=list(HOLDER))
+        return maps, pa.ListArray.from_arrays(holder_ends, people)
 
 
 class Assembler:
