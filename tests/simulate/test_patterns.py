@@ -168,6 +168,9 @@ QUESTIONS: dict[str, str] = {
         count(*) filter (where hour(timezone(z, event_time)) < o or hour(timezone(z, event_time)) >= c)
         {over(30, "merchant")} as k from e join m using (merchant) where kind in ('payment', 'authorization'))
         where n >= 15 and k >= 0.2 * n""",
+    "payroll-absent": """select account_ from leg where type = 'business' and not is_own group by account_
+        having sum(eur) filter (where dir = 'in' and merchant is not null and kind <> 'payout') >= 20000
+        and count(*) filter (where dir = 'out' and purpose = 'SALA') = 0""",
     "dormant-wake": """select distinct account_ from (select account_,
         event_time - lag(event_time) over (partition by account_ order by event_time, rn) as gap from leg
         where type = 'personal') where gap >= interval 180 days""",

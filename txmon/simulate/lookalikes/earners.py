@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from txmon.simulate.catalogue import AE, CX, SX, Subject, account, resembles
 from txmon.simulate.geo import city_in
-from txmon.simulate.life import rent, shopping, wages
+from txmon.simulate.life import pay_wage, rent, shopping, wages
 from txmon.simulate.story import Story, later
 
 
@@ -47,6 +47,9 @@ def touring(s: Story) -> Subject:
         s.pay((firm, s.shop("restaurant", city)), s.at(day + 1, (12, 20), city), s.euros(15, 60))
         if stop % 5 == 4:
             s.send((client, firm), s.at(day + 1, (8, 12)), s.euros(1800, 3600), rail="sepa", purpose="GDDS")
+    crew = s.outsider()
+    for day in s.month_days(27, 116):
+        pay_wage(s, firm, crew, s.at(day, (5, 8)), s.euros(1300, 1800))
     return account(firm)
 
 
@@ -114,7 +117,7 @@ def adult_work(s: Story) -> Subject:
         if day % 14 == 3:
             site = s.listed(f"adsite_premium_0{s.between(1, 3)}")
             s.pay((person, site), s.at(day, (10, 20)), s.euros(20, 80, 5), channel="ecom")
-        for _ in range(s.between(4, 9) if registered else s.between(0, 2)):
+        for _ in range(s.between(3, 6) if registered else s.between(0, 2)):
             s.send((s.outsider(), person), s.at(day + s.between(0, 1), (12, 21.5)), s.euros(90, 350, 10))
     shopping(s, person, 88, weekly=6, label=1)
     rent(s, person, 88, euros=(500, 900), label=1)
@@ -141,7 +144,7 @@ def tutor(s: Story) -> Subject:
 def trader(s: Story) -> Subject:
     """Deals in crypto as a declared business."""
     person = s.person("crypto_trader", kind="business")
-    for day in range(2, 56, 6):
+    for day in range(2, 56, 9):
         taken, start = 0, s.at(day, (8, 10))
         for number in range(s.between(4, 6)):
             amount = s.euros(520, 900, 10)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from txmon.simulate.catalogue import LY, OR, SX, Subject, account, resembles
 from txmon.simulate.geo import CITIES
-from txmon.simulate.life import rent, shopping, wages
+from txmon.simulate.life import pay_wage, rent, shopping, wages
 from txmon.simulate.story import Story, later
 
 
@@ -152,5 +152,7 @@ def patient(s: Story) -> Subject:
     s.pay((person, hospital), s.at(10), total // 3, rail="sepa", channel="web", purpose="MDCS")
     s.pay((person, hospital), s.at(35), total // 3, rail="sepa", channel="web", purpose="MDCS")
     s.send((insurer, person), s.at(50, (9, 12)), total // 2, rail="sepa", purpose="INSC")
+    for day in s.month_days(27, 58):
+        pay_wage(s, hospital, s.outsider(), s.at(day, (5, 8)), s.euros(2200, 3200))
     shopping(s, person, 58, weekly=4, label=1)
     return account(person)

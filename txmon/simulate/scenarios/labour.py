@@ -76,10 +76,10 @@ def remit_in_step(s: Story) -> Subject:
 @plants("payroll-absent", LX, days=125)
 def payroll_absent(s: Story) -> Subject:
     """A busy firm that pays no wages. F14: no normal payroll; which trade and how much is ours."""
-    firm = s.firm("7542", hours=(8, 20))
+    firm = s.firm("7538", hours=(8, 20))
     for day in range(1, 118):
         for _ in range(s.between(1, 3)):
-            s.pay((s.outsider(), firm), s.at(day, (8.5, 19.5)), s.euros(60, 190))
+            s.pay((s.outsider(), firm), s.at(day, (8.5, 19.5)), s.euros(180, 520))
         if day % 30 == 0:
             supplier = s.outsider()
             s.send((firm, supplier), s.at(day, (9, 16)), s.euros(700, 2200), rail="sepa", purpose="GDDS")
