@@ -1,0 +1,25 @@
+"""Settings for the whole suite.
+
+Property tests draw the same examples on every run and do not shrink a failure (streams are costly);
+`HYPOTHESIS_PROFILE=search` looks for new examples and shrinks them.
+Compiled kernels lie in a folder named after their sources (`txmon.jit`), so that a change of a kernel or
+of a helper inlined into it is never tested with old code.
+"""
+
+from __future__ import annotations
+
+import os
+
+from hypothesis import HealthCheck, Phase, settings
+
+_CHECKS = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_scoped_fixture]
+settings.register_profile(
+    "ci",
+    deadline=None,
+    derandomize=True,
+    database=None,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=_CHECKS,
+)
+settings.register_profile("search", deadline=None, max_examples=500, suppress_health_check=_CHECKS)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
