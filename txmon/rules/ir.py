@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 
 class Unit(StrEnum):
@@ -36,8 +36,24 @@ class Unit(StrEnum):
 
 
 On = Literal["events", "legs"]
+T = TypeVar("T")
 
 
+def remembers_hash(cls: type[T]) -> type[T]:
+    """Hash an instance once: expressions are deep, never change, and are looked up for every batch."""
+    compute = cls.__hash__
+
+    def __hash__(self: T) -> int:
+        found: int | None = self.__dict__.get("_hash")
+        if found is None:
+            found = self.__dict__["_hash"] = compute(self)
+        return found
+
+    cls.__hash__ = __hash__  # type: ignore[method-assign]
+    return cls
+
+
+@remembers_hash
 @dataclass(frozen=True)
 class Column:
     """A column of the event or leg, canonical, profile or derived."""
@@ -54,6 +70,7 @@ class Literal_:
     unit: Unit
 
 
+@remembers_hash
 @dataclass(frozen=True)
 class Call:
     """An operation or allow-listed function; `op` names are listed in `txmon.rules.ops`."""
@@ -63,6 +80,7 @@ class Call:
     unit: Unit
 
 
+@remembers_hash
 @dataclass(frozen=True)
 class FeatureRef:
     """The value of a window aggregate for the current row."""
@@ -90,6 +108,7 @@ class LetRef:
 Expr = Column | Literal_ | Call | FeatureRef | AnomalyRef | LetRef
 
 
+@remembers_hash
 @dataclass(frozen=True)
 class Window:
     """A named window: rows of the same key with ``T - span_us < event_time <= T``.
@@ -107,9 +126,12 @@ class Window:
 
     @property
     def reach_us(self) -> int:
-        """How far back the window may look, in microseconds (62 or 31 days for calendar windows)."""
+        """How far back the window may look, in microseconds (63 or 32 days for calendar windows).
+
+        A day more than the months have: where clocks go back, a month is longer than its days.
+        """
         if self.calendar:
-            return (31 if self.calendar == "month" else 62) * 86_400_000_000
+            return (32 if self.calendar == "month" else 63) * 86_400_000_000
         return self.span_us
 
 
@@ -119,6 +141,7 @@ AGGREGATES: tuple[str, ...] = (
 )  # fmt: skip
 
 
+@remembers_hash
 @dataclass(frozen=True)
 class Feature:
     """One aggregate over one window; equal features of different rules are one object in a plan.
