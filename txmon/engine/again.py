@@ -15,7 +15,7 @@ from txmon.engine.features import FeatureStore
 from txmon.engine.frames import Frame, TakenFrame
 from txmon.engine.hits import CompiledRule, Found, lets_of, matches, taken
 from txmon.engine.state import I64, TIME_MIN
-from txmon.rules.ir import rule_features
+from txmon.rules.ir import On
 
 # Pairs are evaluated in portions of at most this many rows, so that a burst of late events for a busy
 # subject cannot take unbounded memory.
@@ -35,7 +35,7 @@ def evaluate_late(
 
     `report` gets what was found and the rows of the frame it belongs to.
     """
-    reach = max(c.rule.longest_us() for c in rules)
+    reach = max(c.longest_us for c in rules)
     slot = store.subject_slot(rules[0].rule.on, rules[0].rule.subject)
     keys = store.keys.key_codes(frame, slot.key)
     time = frame.column("event_time").to_numpy()
@@ -62,13 +62,13 @@ def _evaluate_pairs(
     order: I64,
     report: Report,
 ) -> None:
-    features = list(dict.fromkeys(f for c in rules for f in rule_features(c.rule)))
+    features = list(dict.fromkeys(f for c in rules for f in c.features))
     again = TakenFrame(frame, rows)
     again.features |= store.at(features, frame, rows, times, order[rows])
     lag = times - again.column("event_time").to_numpy()
     for compiled in rules:
         lets = lets_of(compiled, again)
-        hit = np.flatnonzero(matches(compiled, again, lets) & (lag < compiled.rule.longest_us()))
+        hit = np.flatnonzero(matches(compiled, again, lets) & (lag < compiled.longest_us))
         if len(hit) == 0:
             continue
         # rows of one event stand together with rising times: the first hit of each counts
@@ -97,19 +97,19 @@ class TickBook:
         self._ids: dict[str, np.ndarray] = {}  # subject -> (keys, 4) of source, event_id, entity, mode
         self._fired = {c.rule.id: np.empty(0, np.int64) for c in rules}
 
-    def note(self, store: FeatureStore, frames: dict[str, Frame], order: dict[str, I64]) -> None:
-        """Remember the newest event of each subject in a batch."""
+    def note(self, store: FeatureStore, frames: dict[On, Frame], order: dict[On, I64], part: dict[On, slice]) -> None:
+        """Remember the newest event of each subject in a part of a batch."""
         for subject, on in sorted({(c.rule.subject, c.rule.on) for c in self.rules}):
             frame = frames[on]
             keys = store.keys.key_codes(frame, (subject,))
             time = frame.column("event_time").to_numpy()
-            rows = np.flatnonzero(keys >= 0)
+            rows = part[on].start + np.flatnonzero(keys[part[on]] >= 0)
             if len(rows) == 0:
                 continue
             # the newest by (time, order) of each key stands last
             rows = rows[np.lexsort((order[on][rows], time[rows], keys[rows]))]
             rows = rows[np.concatenate([keys[rows][1:] != keys[rows][:-1], [True]])]
-            last, ids = self._room(subject, int(keys.max()) + 1)
+            last, ids = self._room(subject, int(keys[rows].max()) + 1)
             rows = rows[time[rows] >= last[keys[rows], 1]]
             last[keys[rows], 0] = order[on][rows]
             last[keys[rows], 1] = time[rows]
@@ -117,7 +117,7 @@ class TickBook:
             for j, name in enumerate(("source", "event_id", "entity", "mode", subject)):
                 ids[keys[rows], j] = np.array(frame.column(name).take(index).to_pylist(), object)
 
-    def evaluate(self, store: FeatureStore, time: int, order: int) -> list[tuple[Found, np.ndarray]]:
+    def evaluate(self, store: FeatureStore, time: int, newest: dict[On, int]) -> list[tuple[Found, np.ndarray]]:
         """Evaluate every rule on absence at a mark of time; returns hits with the identities they belong to."""
         results = []
         for compiled in self.rules:
@@ -127,7 +127,7 @@ class TickBook:
             last, ids = self._last[rule.subject], self._ids[rule.subject]
             fired = self._fired[rule.id] = _longer(self._fired[rule.id], len(last))
             keys = np.flatnonzero(
-                (last[:, 1] > time - rule.longest_us()) & (last[:, 1] <= time) & (fired != last[:, 0])
+                (last[:, 1] > time - compiled.longest_us) & (last[:, 1] <= time) & (fired != last[:, 0])
             )
             if len(keys) == 0:
                 continue
@@ -135,7 +135,7 @@ class TickBook:
             frame.memo[("codes", rule.subject)] = keys
             rows = np.arange(len(keys))
             when = np.full(len(keys), time, np.int64)
-            frame.features |= store.at(rule_features(rule), frame, rows, when, np.full(len(keys), order, np.int64))
+            frame.features |= store.at(compiled.features, frame, rows, when, np.full(len(keys), newest[rule.on], np.int64))
             lets = lets_of(compiled, frame)
             hit = np.flatnonzero(matches(compiled, frame, lets))
             if len(hit) == 0:

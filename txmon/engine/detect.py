@@ -13,9 +13,10 @@ import numpy as np
 import pyarrow as pa
 
 from txmon.engine.frames import Frame
+from txmon.engine.hits import detectors_read
 from txmon.engine.keys import KeySpace
 from txmon.engine.state import I64
-from txmon.rules.ir import AnomalyRef, Detector, Plan, Unit, walk
+from txmon.rules.ir import Detector, Plan, Unit
 
 
 class Scored(Protocol):
@@ -55,13 +56,7 @@ class Detection:
     """The detectors that rules refer to."""
 
     def __init__(self, plan: Plan, keys: KeySpace, make_model: MakeModel | None) -> None:
-        used = {
-            node.detector
-            for rule in plan.rules
-            for expr in [e for _, e in rule.let] + [rule.when]
-            for node in walk(expr)
-            if isinstance(node, AnomalyRef)
-        }
+        used = {name for rule in plan.rules for name in detectors_read(rule)}
         self.detectors = tuple(d for d in plan.detectors if d.id in used and make_model is not None)
         self.models = {d.id: make_model(d) for d in self.detectors} if make_model else {}
         self._keys = keys
@@ -88,7 +83,7 @@ class Detection:
             places[rows] = np.arange(len(rows))
             self._last[detector.id] = (scores, places)
 
-    def notes(self, detectors: list[str], rows: I64) -> list[str]:
+    def notes(self, detectors: tuple[str, ...], rows: I64) -> list[str]:
         """Reasons of the scores of rows of the last batch, as text to append to an explanation."""
         notes = [""] * len(rows)
         for name in detectors:
@@ -122,8 +117,3 @@ class Detection:
             prefix = f"{name}|"
             model.restore({k[len(prefix) :]: v for k, v in arrays.items() if k.startswith(prefix)})
 
-
-def detectors_of(rule: Any) -> list[str]:
-    """Ids of the detectors a rule reads, in order."""
-    nodes = [n for e in [e for _, e in rule.let] + [rule.when] for n in walk(e)]
-    return list(dict.fromkeys(n.detector for n in nodes if isinstance(n, AnomalyRef)))

@@ -7,7 +7,6 @@ is a module of its own.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -18,7 +17,7 @@ import pyarrow.compute as pc
 from txmon.engine import dedup
 from txmon.engine.again import TickBook, evaluate_late
 from txmon.engine.content import content_hashes, identity_hashes, one_chunk
-from txmon.engine.detect import Detection, MakeModel, detectors_of
+from txmon.engine.detect import Detection, MakeModel
 from txmon.engine.features import FeatureStore
 from txmon.engine.frames import EventFrame, Frame, LegFrame, TakenFrame
 from txmon.engine.hits import (
@@ -135,8 +134,7 @@ class Engine:
         events = events.set_column(
             events.schema.get_field_index("ingest_seq"), "ingest_seq", pa.array(seq, pa.int64())
         )
-        parts = [self._score(part, seq[start : start + len(part)], bound) for start, part in self._portions(events)]
-        hits = pa.concat_tables(parts) if parts else HITS.empty_table()
+        hits = self._score(events, seq, bound) if len(events) else HITS.empty_table()
         return Outcome(events, verdict, hits)
 
     # -- steps ---------------------------------------------------------------------------------------
@@ -145,23 +143,6 @@ class Engine:
         """Rows not newer than this are in no window of any event that may still come."""
         watermark = self.gate.watermark_us
         return TIME_MIN if watermark == TIME_MIN else watermark - self._horizon_us - self.plan.longest_us
-
-    def _portions(self, events: pa.Table) -> Iterable[tuple[int, pa.Table]]:
-        """Cut a batch behind every mark of time that rules on absence look at: the first of a UTC day."""
-        if len(events) == 0:
-            return
-        cuts: list[int] = []
-        if self.ticks.rules:
-            marks = np.flatnonzero(pc.equal(one_chunk(events.column("kind")).cast(pa.string()), "tick"))
-            day = self.ticks.day
-            for row, time in zip(marks, events.column("event_time").cast(pa.int64()).take(marks).to_pylist(), strict=True):
-                if time // DAY_US > day:
-                    day = time // DAY_US
-                    cuts.append(int(row) + 1)
-        starts = [0, *cuts]
-        for start, stop in zip(starts, [*cuts, len(events)], strict=True):
-            if stop > start:
-                yield start, events.slice(start, stop - start)
 
     def _score(self, events: pa.Table, seq: I64, bound: int) -> pa.Table:
         tables = self._tables(events, seq)
@@ -230,7 +211,7 @@ class Engine:
     ) -> None:
         by_subject: dict[tuple[On, str], list[CompiledRule]] = {}
         for compiled in rules:
-            if compiled.rule.longest_us():
+            if compiled.longest_us:
                 by_subject.setdefault((compiled.rule.on, compiled.rule.subject), []).append(compiled)
         for (on, subject), group in by_subject.items():
             rows = late[self.store.subject_slot(on, subject).name]
@@ -245,16 +226,28 @@ class Engine:
             evaluate_late(self.store, group, tables.frame(on), rows, order[on], report)
 
     def _absence(self, tables: _Tables, frames: dict[On, Frame], order: dict[On, I64]) -> None:
-        self.ticks.note(self.store, frames, order)
+        """Evaluate rules on absence at every tick that is the first of a UTC day, as of that tick."""
         kinds = one_chunk(tables.events.events.column("kind")).cast(pa.string())
-        if kinds[-1].as_py() != "tick":
-            return
-        time = int(tables.events.column("event_time")[-1].as_py())
-        if time // DAY_US <= self.ticks.day:
-            return
-        self.ticks.day = time // DAY_US
-        for found, identity in self.ticks.evaluate(self.store, time, 2 * int(tables.seq[-1]) + 1):
-            tables.hits.append(_tick_rows(found, identity, int(tables.seq[-1])))
+        time = tables.events.column("event_time").to_numpy()
+        done: dict[On, int] = {"events": 0, "legs": 0}
+
+        def note_until(row: int) -> None:
+            stop: dict[On, int] = {"events": row, "legs": int(np.searchsorted(tables.legs.event, row))}
+            self.ticks.note(self.store, frames, order, {on: slice(done[on], stop[on]) for on in stop})
+            done.update(stop)
+
+        for row in np.flatnonzero(pc.equal(kinds, "tick")):
+            day = int(time[row]) // DAY_US
+            if day <= self.ticks.day:
+                continue
+            self.ticks.day = day
+            note_until(int(row) + 1)
+            seq = int(tables.seq[row])
+            # both orders of arrival: an event's is its number, a leg's twice that and its side
+            newest: dict[On, int] = {"events": seq, "legs": 2 * seq + 1}
+            for found, identity in self.ticks.evaluate(self.store, int(time[row]), newest):
+                tables.hits.append(_tick_rows(found, identity, seq))
+        note_until(tables.events.length)
 
     def _report(self, found: Found, rows: I64, tables: _Tables) -> None:
         rule = found.compiled.rule
@@ -266,8 +259,8 @@ class Engine:
             codes = np.where(incoming, tables.holders["payee"][events], tables.holders["payer"][events])
         else:
             codes = tables.holders.get(role, np.full(tables.events.length, -1, np.int64))[events]
-        detectors = detectors_of(rule)
-        notes = self.detection.notes(detectors, rows) if detectors else [""] * len(rows)
+        names = found.compiled.detectors
+        notes = self.detection.notes(names, rows) if names else [""] * len(rows)
         holders = self.people.holders_of(codes, time)
         tables.hits.append(hit_rows(found, tables.events, events, holders, notes))
 

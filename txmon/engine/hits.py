@@ -17,7 +17,7 @@ from txmon.engine.shared import Shared
 from txmon.engine.state import I64
 from txmon.model.schema import TIME
 from txmon.rules.explain import Explain, compile_explain, features_json
-from txmon.rules.ir import Expr, Rule
+from txmon.rules.ir import AnomalyRef, Expr, Feature, Rule, rule_features, walk
 
 _S = pa.string()
 HOLDERS = pa.list_(pa.struct([("party", _S), ("role", _S)]))
@@ -52,6 +52,9 @@ class CompiledRule:
 
     rule: Rule
     explain: Explain
+    features: tuple[Feature, ...]
+    detectors: tuple[str, ...]
+    longest_us: int
 
     @property
     def let(self) -> tuple[tuple[str, Expr], ...]:
@@ -76,9 +79,21 @@ def compile_rules(shared: Shared) -> dict[str, CompiledRule]:
     plan = shared.plan
     units = {d.name: d.unit for d in plan.derived}
     return {
-        r.id: CompiledRule(r, compile_explain(r, plan.money_scale, plan.base_currency, units=units))
+        r.id: CompiledRule(
+            r,
+            compile_explain(r, plan.money_scale, plan.base_currency, units=units),
+            tuple(rule_features(r)),
+            detectors_read(r),
+            r.longest_us(),
+        )
         for r in plan.rules
     }
+
+
+def detectors_read(rule: Rule) -> tuple[str, ...]:
+    """Ids of the detectors a rule reads, in order, each once."""
+    nodes = [n for e in [e for _, e in rule.let] + [rule.when] for n in walk(e)]
+    return tuple(dict.fromkeys(n.detector for n in nodes if isinstance(n, AnomalyRef)))
 
 
 def lets_of(compiled: CompiledRule, frame: Frame) -> dict[str, pa.Array]:
