@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -99,7 +98,6 @@ class Calendar:
         rows = [[_offset_s(noon, zone) for noon in noons] for zone in zones]
         self._offset_us = np.array(rows, np.int64) * 1_000_000
         self.day_of_month = [n.day for n in noons]
-        self.month = [n.month for n in noons]
 
     def midnight_us(self, day: int, city: int) -> int:
         """UTC microseconds of local midnight of `day` (may lie outside the span) in `city`."""
@@ -110,12 +108,3 @@ class Calendar:
         """`midnight_us` for many cities."""
         local: npt.NDArray[np.int64] = START_US + day * DAY_US - self._offset_us[CITY_ZONE[cities], day]
         return local
-
-    def end_us(self) -> int:
-        """First microsecond after the span."""
-        return START_US + self.days * DAY_US
-
-    def full_months(self) -> list[tuple[int, int]]:
-        """Whole calendar months inside the span, as (first day, first day of the next month)."""
-        firsts = [d for d in range(self.days) if self.day_of_month[d] == 1]
-        return list(pairwise(firsts))

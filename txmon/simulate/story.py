@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from txmon.simulate.cast import Firm, Person, Stage, holder_list, profile_map
-from txmon.simulate.geo import CITIES, CITY_COUNTRY, HOUR_US, city_in
+from txmon.simulate.geo import CITIES, CITY_COUNTRY, HIGH_RISK, HOUR_US, city_in
 from txmon.simulate.market import CATEGORIES, INDEX, LOCAL
 from txmon.simulate.rows import TEXT
 
@@ -83,13 +83,13 @@ class Story:
         away = [
             i
             for i, c in enumerate(CITIES)
-            if c.country not in ("XA", "XB", "XC") and CITY_COUNTRY[i] != CITY_COUNTRY[self.city]
+            if c.country not in HIGH_RISK and CITY_COUNTRY[i] != CITY_COUNTRY[self.city]
         ]
         return int(self.rng.choice(away))
 
     def high_risk(self) -> int:
         """A city in one of the invented high-risk jurisdictions."""
-        return city_in(str(self.rng.choice(["XA", "XB", "XC"])))
+        return city_in(str(self.rng.choice(HIGH_RISK)))
 
     def outsider(self, city: int | None = None) -> Person:
         """An account at another institution: no profile is known."""
@@ -236,19 +236,20 @@ class Story:
         time: int,
         amount: int,
         *,
-        kind: str = "payment",
         attributes: Mapping[str, str] | None = None,
         related: int = -1,
         label: int = 1,
         **words: str,
     ) -> int:
-        """A card payment (or authorisation, capture, ...) of a person at a merchant."""
+        """A card payment (or, by `kind`, an authorisation, capture, ...) of a person at a merchant."""
         person, firm = ends
-        words = {"channel": "pos", "rail": "card", "status": "approved", **words}
+        words = {"kind": "payment", "channel": "pos", "rail": "card", "status": "approved", **words}
         columns = self._ends(person, firm) | self._money(amount, attributes) | self._shop_columns(firm)
         columns |= self._card(person) if words["rail"] == "card" else {}
         columns |= self._device(person) if words["channel"] in _WEB else {}
-        return self.add(time, kind, related=related, label=label, **(columns | self._words(words)))
+        return self.add(
+            time, words.pop("kind"), related=related, label=label, **(columns | self._words(words))
+        )
 
     def give_back(
         self,
@@ -256,16 +257,17 @@ class Story:
         time: int,
         amount: int,
         *,
-        kind: str = "refund",
         related: int = -1,
         attributes: Mapping[str, str] | None = None,
         **words: str,
     ) -> int:
         """A refund, chargeback or reversal: merchant to person."""
         firm, person = ends
-        words = {"channel": "ecom", "rail": "card", "status": "approved", **words}
+        words = {"kind": "refund", "channel": "ecom", "rail": "card", "status": "approved", **words}
         columns = self._ends(firm, person) | self._money(amount, attributes) | self._shop_columns(firm)
-        return self.add(time, kind, related=related, **(columns | self._card(person) | self._words(words)))
+        return self.add(
+            time, words.pop("kind"), related=related, **(columns | self._card(person) | self._words(words))
+        )
 
     def send(
         self,
@@ -273,19 +275,18 @@ class Story:
         time: int,
         amount: int,
         *,
-        kind: str = "transfer",
         attributes: Mapping[str, str] | None = None,
         label: int = 1,
         **words: str,
     ) -> int:
         """Account to account; app transfers show the payer's device."""
-        words = {"rail": "p2p", "status": "settled", **words}
+        words = {"kind": "transfer", "rail": "p2p", "status": "settled", **words}
         columns = self._ends(*ends) | self._money(amount, attributes)
         if words["rail"] in ("p2p", "mobile_money", "crypto") or words.get("channel") in _WEB:
             words = {"channel": "app", **words}
         if words.get("channel") in _WEB and isinstance(ends[0], Person):
             columns |= self._device(ends[0])
-        return self.add(time, kind, label=label, **(columns | self._words(words)))
+        return self.add(time, words.pop("kind"), label=label, **(columns | self._words(words)))
 
     def cash(
         self, person: Person, time: int, amount: int, *, out: bool, city: int | None = None, **words: str
