@@ -7,11 +7,12 @@ import random
 import re
 import unicodedata
 
+import pyarrow as pa
 import pytest
 from feedkit import KEY, csv_file, event, ipc, ndjson, parquet, read
 
 from txmon.model.pan import Tokeniser, luhn
-from txmon.streams import load_feed, open_source, quarantine_rows
+from txmon.streams import EVENTS_SCHEMA, load_feed, open_source, quarantine_rows
 
 SPELLINGS = (
     lambda n: n,
@@ -119,6 +120,25 @@ def test_numbers_in_column_names_and_as_json_numbers(tmp_path):
     )
     list(source)
     assert source.ignored_columns[0].startswith("pan_")
+
+
+def test_typed_holders_and_attributes_in_any_slice(tmp_path):
+    pan = "4111111111111111"
+    rows = [event(event_id=f"e{i}", kind="tick") for i in range(3)]
+    schema = pa.schema(
+        [pa.field(n, pa.string()) for n in ("event_id", "event_time", "kind")]
+        + [EVENTS_SCHEMA.field("holders"), EVENTS_SCHEMA.field("attributes")]
+    )
+    for i, row_ in enumerate(rows):
+        row_["holders"] = None if i == 0 else [{"party": pan if i == 2 else "p", "role": "owner"}]
+        row_["attributes"] = None if i == 0 else [("k", pan if i == 2 else "v"), ("n", None)]
+    table = pa.Table.from_pylist([{n: r.get(n) for n in schema.names} for r in rows], schema=schema)
+    with pa.ipc.new_file(str(tmp_path / "in.arrow"), schema) as writer:
+        writer.write_batch(table.to_batches()[0].slice(1))
+    events, _ = read(tmp_path / "in.arrow")
+    token = Tokeniser(KEY).token(pan)
+    assert [e["holders"][0]["party"] for e in events] == ["p", token]
+    assert [dict(e["attributes"]) for e in events] == [{"k": "v", "n": None}, {"k": token, "n": None}]
 
 
 def test_long_ids_of_other_systems_stay(tmp_path):

@@ -26,6 +26,7 @@ from txmon.streams.feed import (
     Bounds,
     Const,
     Feed,
+    Format,
     Rename,
     SourceField,
     Sql,
@@ -165,7 +166,7 @@ class _Loader:
             version=self._version(),
             doc=self._text("doc"),
             path=str(self._path),
-            formats=self._formats(),  # type: ignore[arg-type]
+            formats=self._formats(),
             source=self._text("source", default=name),
             base_currency=self._text("base_currency", EXPONENTS.__contains__, "an ISO 4217 code") or None,
             time_resolution=self._text("time_resolution", RESOLUTIONS.__contains__, ", ".join(RESOLUTIONS)),
@@ -212,7 +213,7 @@ class _Loader:
         self._error(node, "version must be a whole number from 1")
         return 0
 
-    def _formats(self) -> tuple[str, ...]:
+    def _formats(self) -> tuple[Format, ...]:
         node = self._root.index.get("formats")
         if node is None:
             return ()
@@ -221,7 +222,7 @@ class _Loader:
         for item in node.items:
             if item.text not in FORMATS:
                 self._error(item, f"format {item.text} is none of {', '.join(FORMATS)}")
-        return tuple(item.text for item in node.items)
+        return tuple(f for item in node.items for f in FORMATS if f == item.text)
 
     def _bounds(self) -> Bounds:
         node = self._root.index.get("bounds")

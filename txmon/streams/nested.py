@@ -9,7 +9,6 @@ from __future__ import annotations
 import datetime as dt
 import json
 from collections.abc import Callable, Mapping
-from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
@@ -33,10 +32,13 @@ def to_attributes(values: pa.Array, faults: Faults, tokeniser: Tokeniser) -> pa.
         values = _per_row(values, "attributes", faults, ATTRIBUTES, _pairs)
     if values.null_count == len(values):
         return values
-    keys, items = tokeniser.column(values.keys), tokeniser.column(values.items)
-    if keys is values.keys and items is values.items:
+    if tokeniser.column(values.keys) is values.keys and tokeniser.column(values.items) is values.items:
         return values
-    return _rebuild(values, keys, items)
+    rows = [
+        None if row is None else [(tokeniser.text(k), v and tokeniser.text(v)) for k, v in row]
+        for row in values.to_pylist()
+    ]
+    return pa.array(rows, ATTRIBUTES)
 
 
 def attribute_columns(columns: Mapping[str, pa.Array], rows: int) -> pa.Array:
@@ -59,34 +61,15 @@ def to_holders(values: pa.Array, faults: Faults, tokeniser: Tokeniser) -> pa.Arr
         values = _per_row(values, "holders", faults, HOLDERS, _holder_list)
     if values.null_count == len(values):
         return values
-    records = values.values
-    party = records.field("party")
-    clean = tokeniser.column(party, id_field=True)
-    if clean is party:
+    party = values.flatten().field("party")
+    if tokeniser.column(party, id_field=True) is party:
         return values
-    rest = [records.field(i) for i in range(1, records.type.num_fields)]
-    struct = pa.StructArray.from_arrays([clean, *rest], fields=list(HOLDER))
-    return pa.ListArray.from_arrays(values.offsets, struct, mask=values.is_null())
 
+    def hidden(holder: dict[str, object]) -> dict[str, object]:
+        return holder | {"party": tokeniser.text(str(holder["party"]), id_field=True)}
 
-def _rebuild(values: pa.MapArray, keys: pa.Array, items: pa.Array) -> pa.Array:
-    """A map array with other keys and items; they begin at the array's first offset."""
-    rows = [
-        None if not ok else list(zip(k, v, strict=True))
-        for ok, k, v in zip(
-            values.is_valid().to_pylist(),
-            _split(values, keys),
-            _split(values, items),
-            strict=True,
-        )
-    ]
-    return pa.array(rows, ATTRIBUTES)
-
-
-def _split(values: pa.MapArray, flat: pa.Array) -> list[list[str | None]]:
-    offsets = values.offsets.to_pylist()
-    texts = flat.to_pylist()
-    return [texts[a:b] for a, b in pairwise(offsets)]
+    rows = [None if row is None else [hidden(h) for h in row] for row in values.to_pylist()]
+    return pa.array(rows, HOLDERS)
 
 
 def _per_row(

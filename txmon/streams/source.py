@@ -81,7 +81,8 @@ class Source:
         rows = min(max(self._batch_rows, _CHUNK_MIN), _CHUNK_MAX)
         for path in self._paths:
             reader = open_reader(self._context.feed, path)
-            self._mapper.check(path, reader.names)
+            hide = self._context.tokeniser.text
+            self._mapper.check(path, None if reader.names is None else [hide(n) for n in reader.names])
             self._ignored |= self._mapper.ignored(reader.names or ())
             for chunk in reader.chunks(rows):
                 yield from self._batches(chunk)

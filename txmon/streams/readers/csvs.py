@@ -72,15 +72,14 @@ class CsvReader:
     def _parse(self, block: Block, last: bool) -> tuple[Chunk, Block]:
         """Return the rows of a block and the lines at its end whose record may go on in the next."""
         data = block.data
-        lines = data.split(b"\n")
-        if lines and not lines[-1]:
-            lines.pop()
-        if b'"' in data and any(text.count(b'"') % 2 for text in lines):
-            return self._parse_slowly(block, lines, last)
-        kept = [i for i, text in enumerate(lines) if text.strip(b"\r")]
-        if len(kept) < len(lines):
-            data = b"\n".join(lines[i] for i in kept) + b"\n"
-        numbers = np.array(kept, np.int64) + block.line
+        if b'"' in data and _unbalanced(data):
+            return self._parse_slowly(block, data.split(b"\n")[:-1], last)
+        numbers = np.arange(block.line, block.line + data.count(b"\n"))
+        if data[:1] in (b"\n", b"\r") or b"\n\n" in data or b"\n\r\n" in data:
+            lines = data.split(b"\n")[:-1]
+            kept = [i for i, text in enumerate(lines) if text.strip(b"\r")]
+            data = b"".join(lines[i] + b"\n" for i in kept)
+            numbers = numbers[kept]
         return self._parse_fast(data, numbers, block.done), Block(0, b"", block.done)
 
     def _parse_fast(self, data: bytes, numbers: np.ndarray, done: int) -> Chunk:
@@ -174,6 +173,14 @@ class CsvReader:
             return {n: c.view(pa.binary())[i].as_py() for n, c in columns.items()}
 
         return Chunk(columns, table.num_rows, numbers, row, done, tuple(rejects))
+
+
+def _unbalanced(data: bytes) -> bool:
+    """Return whether some line has an odd number of quotes."""
+    characters = np.frombuffer(data, np.uint8)
+    ends = np.flatnonzero(characters == ord("\n"))
+    quotes = np.cumsum(characters == ord('"'), dtype=np.int64)[ends]
+    return bool((quotes % 2).any())
 
 
 def _sliced(chunk: Chunk, rows: int) -> Iterator[Chunk]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -60,22 +61,22 @@ class NdjsonReader:
         if block.too_long:
             reject = Reject(block.line, Reason.TOO_LONG, "the line is too long", block.data)
             return self._chunk({}, [], np.empty(0, np.int64), block.done, [reject])
-        lines = [text.strip(b" \t\r") for text in block.data.split(b"\n")]
+        data = block.data.replace(b"\r\n", b"\n")
+        count = data.count(b"\n")
+        if _one_object_a_line(data, count):
+            columns = self._fast(data, count)
+            if columns is not None:
+                numbers = np.arange(block.line, block.line + count)
+                return self._chunk(columns, _Lines(data), numbers, block.done, [])
+        lines = [text.strip(b" \t\r") for text in data.split(b"\n")]
         kept = [i for i, text in enumerate(lines) if text]
-        numbers = np.array(kept, np.int64) + block.line
-        texts = lines if len(kept) == len(lines) else [lines[i] for i in kept]
-        columns = self._fast(block.data, texts)
-        if columns is None:
-            return self._slow(texts, numbers, block.done)
-        return self._chunk(columns, texts, numbers, block.done, [])
+        return self._slow([lines[i] for i in kept], np.array(kept, np.int64) + block.line, block.done)
 
-    def _fast(self, data: bytes, texts: list[bytes]) -> dict[str, pa.Array] | None:
-        """Parse a block whose every line is one object of the expected types, else return None."""
+    def _fast(self, data: bytes, count: int) -> dict[str, pa.Array] | None:
+        """Parse a block of `count` objects of the expected types, else return None."""
         if any(key in data for key in self._slow_keys):
             return None
-        if not texts or not all(t[:1] == b"{" and t[-1:] == b"}" for t in texts):
-            return None
-        if data.count(b"{") + data.count(b"[") > len(texts) + MAX_DEPTH:
+        if data.count(b"{") + data.count(b"[") > count + MAX_DEPTH:
             return None  # perhaps nested deeper than the slow path takes
         try:
             data.decode("utf-8")
@@ -88,7 +89,7 @@ class NdjsonReader:
             )
         except (pa.ArrowException, UnicodeDecodeError):
             return None
-        if table.num_rows != len(texts):
+        if table.num_rows != count:
             return None
         return {n: table.column(i).combine_chunks() for i, n in enumerate(table.column_names)}
 
@@ -114,7 +115,7 @@ class NdjsonReader:
     def _chunk(
         self,
         columns: Mapping[str, pa.Array],
-        texts: list[bytes],
+        texts: Sequence[bytes] | _Lines,
         numbers: np.ndarray,
         done: int,
         rejects: list[Reject],
@@ -125,7 +126,26 @@ class NdjsonReader:
         def row(i: int) -> Mapping[str, object]:
             return read_object(texts[i], self._wanted)
 
-        return Chunk(columns, len(texts), numbers, row, done, tuple(rejects))
+        return Chunk(columns, len(numbers), numbers, row, done, tuple(rejects))
+
+
+class _Lines:
+    """The lines of a block, cut when the first one is asked for: only failing rows are."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+
+    @cached_property
+    def _cut(self) -> list[bytes]:
+        return self._data.split(b"\n")
+
+    def __getitem__(self, i: int) -> bytes:
+        return self._cut[i]
+
+
+def _one_object_a_line(data: bytes, count: int) -> bool:
+    """Return whether every line begins with { and ends with }; no JSON text holds a bare newline."""
+    return data[:1] == b"{" and data.count(b"}\n") == count and data.count(b"\n{") == count - 1
 
 
 class _Object(dict[str, object]):
