@@ -14,13 +14,14 @@ from txmon.rules.ir import Expr, Feature, On, Plan, Rule, rule_features
 from txmon.rules.planner import referred_rules
 from txmon.rules.sqlexpr import SqlExpr, Tables, name, select, text
 from txmon.rules.sqlrows import IDENTITY, Rows, reads
+from txmon.rules.sqlsizes import Size, Sizes
 from txmon.rules.sqlwindows import ORDER_BITS, Block, Slots, blocks_of
 
 
-def rule_sql(
+def rule_steps(
     rule: Rule, plan: Plan, source: str = "events", *, rates: str = "rates", scores: str | None = None
-) -> str:
-    """Return the query of a rule.
+) -> list[tuple[str, str]]:
+    """Return (table, query) pairs; each reads only tables before it and `source`, the last is the result.
 
     Args:
         rule: a rule of `plan`.
@@ -31,19 +32,37 @@ def rule_sql(
     return _Query(plan, source, rates, scores).build(rule)
 
 
+def rule_sql(
+    rule: Rule, plan: Plan, source: str = "events", *, rates: str = "rates", scores: str | None = None
+) -> str:
+    """Return `rule_steps` as one query. DuckDB plans the steps one by one much faster (`rule_script`)."""
+    steps = rule_steps(rule, plan, source, rates=rates, scores=scores)
+    shown = ",\n".join(f"{table} as materialized (\n  {query}\n)" for table, query in steps[:-1])
+    return f"with {shown}\n{steps[-1][1]}"
+
+
+def rule_script(
+    rule: Rule, plan: Plan, source: str = "events", *, rates: str = "rates", scores: str | None = None
+) -> str:
+    """Return `rule_steps` as statements over temporary tables; the last one is the result."""
+    steps = rule_steps(rule, plan, source, rates=rates, scores=scores)
+    made = [f"create or replace temp table {table} as\n  {query};" for table, query in steps[:-1]]
+    return "\n".join([*made, f"{steps[-1][1]};"])
+
+
 class _Query:
     """Collects the table expressions of a rule and of the rules it refers to."""
 
     def __init__(self, plan: Plan, source: str, rates: str, scores: str | None) -> None:
         self._plan = plan
         self._source = source
-        self._tables = Tables({}, plan.lists, plan.base_currency, plan.money_scale, rates, scores)
+        self._tables = Tables({}, plan.lists, plan.base_currency, plan.money_scale, rates, scores=scores)
         self._zone = plan.entity_tz or "UTC"
         self._by_id = {rule.id: rule for rule in plan.rules}
         self._ctes: list[tuple[str, str]] = []
         self.prefixes: dict[str, str] = {}
 
-    def build(self, rule: Rule) -> str:
+    def build(self, rule: Rule) -> list[tuple[str, str]]:
         rules = self._closure(rule)
         needed: dict[On, set[str]] = {"events": set(), "legs": set()}
         for each in rules:
@@ -55,8 +74,8 @@ class _Query:
         self.prefixes = {each.id: f"r{number}" for number, each in enumerate(rules)}
         for each in rules:
             result = _RuleQuery(self, each, self.prefixes[each.id], rows).build()
-        shown = ",\n".join(f"{cte} as materialized (\n  {query}\n)" for cte, query in self._ctes)
-        return f"with {shown}\n{select('*', result, '', 'order by ingest_seq, leg desc, trigger')}"
+        final = select("*", result, "", "order by ingest_seq, leg desc, trigger")
+        return [*self._ctes, ("result", final)]
 
     def _closure(self, rule: Rule) -> list[Rule]:
         """Rules that are referred to, each before those that refer to it, then the rule."""
@@ -105,6 +124,10 @@ def _add_columns(rule: Rule, needed: dict[On, set[str]]) -> None:
         needed["events"] |= {"kind", *IDENTITY}
 
 
+def _let_sizes(rule: Rule) -> dict[str, Size]:
+    return {let: Sizes({})(expr) for let, expr in rule.let}
+
+
 class _RuleQuery:
     """The table expressions of one rule."""
 
@@ -117,7 +140,7 @@ class _RuleQuery:
         self._columns = {feature: f"_f{i}" for i, feature in enumerate(self._features)}
         self._tables = Tables(
             self._columns, query.tables.lists, query.tables.base_currency, query.tables.money_scale,
-            query.tables.rates, query.tables.scores,
+            query.tables.rates, _let_sizes(rule), query.tables.scores,
         )  # fmt: skip
         self._blocks: list[Block] = []
 

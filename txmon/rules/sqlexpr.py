@@ -28,9 +28,9 @@ from txmon.rules.ir import (
     Unit,
 )
 from txmon.rules.ops import COMPARISONS, DOUBLES
+from txmon.rules.sqlsizes import INT64_MAX, Size, Sizes
 
 DAY_US = 86_400_000_000
-_INT64 = 2**63 - 1
 _TYPES = {
     Unit.TEXT: "varchar",
     Unit.BOOL: "boolean",
@@ -144,19 +144,8 @@ class Tables:
     base_currency: str = "EUR"
     money_scale: int = 2
     rates: str = "rates"
+    lets: Mapping[str, Size] = field(default_factory=dict)  # bounds of the rule's lets
     scores: str | None = None  # table (ingest_seq, detector, score); None: every score is null
-
-
-@dataclass(frozen=True)
-class _Size:
-    """Bounds of a number's magnitude: at most `most`; at least `least` unless it is zero."""
-
-    most: float
-    least: float = 0.0
-
-
-_FREE = _Size(math.inf)
-_COLUMN_SIZES = {"amount": _Size(1e15, 1.0), "amount_minor": _Size(1e15, 1.0), "event_time": _Size(2e17, 1.0)}
 
 
 class SqlExpr:
@@ -165,6 +154,7 @@ class SqlExpr:
     def __init__(self, tables: Tables, prefix: str = "") -> None:
         self._tables = tables
         self._prefix = prefix
+        self._size = Sizes(tables.lets)
 
     def __call__(self, expr: Expr) -> str:
         match expr:
@@ -219,30 +209,34 @@ class SqlExpr:
         left, right = (self(arg) for arg in expr.args)
         plain = f"({left} {expr.op} {right})"
         if expr.unit in DOUBLES:
-            return plain if size(expr).most < math.inf else _finite(plain)
-        return plain if size(expr).most <= _INT64 else f"try({plain})"
+            return plain if self._size(expr).most < math.inf else _finite(plain)
+        return plain if self._size(expr).most <= INT64_MAX else f"try({plain})"
 
     def divide(self, expr: Call) -> str:
         """Quotient as a double; null for x/0."""
         right = expr.args[1]
         shown = [self(arg) if arg.unit in DOUBLES else f"{self(arg)}::double" for arg in expr.args]
-        divisor = shown[1] if _nonzero(right) else f"nullif({shown[1]}, 0)"
+        divisor = shown[1] if self._size.nonzero(right) else _not_zero(shown[1])
         plain = f"({shown[0]} / {divisor})"
-        return plain if size(expr).most < math.inf else _finite(plain)
+        # a quotient by zero is infinite, so that the guard against infinity covers it
+        covered = divisor != shown[1] or self._size.nonzero(right)
+        return plain if covered and self._size(expr).most < math.inf else _finite(plain)
 
     def modulo(self, expr: Call) -> str:
         """Remainder; null for x%0."""
         left, right = (self(arg) for arg in expr.args)
-        if _nonzero(expr.args[1]):
+        if isinstance(expr.args[1], Literal_) and expr.args[1].value not in (None, 0, -1):
             return f"({left} % {right})"
-        plain = f"({left} % nullif({right}, 0))"
-        return plain if expr.unit in DOUBLES else f"try({plain})"
+        plain = f"({left} % {_not_zero(right)})"
+        return _finite(plain) if expr.unit in DOUBLES else f"try({plain})"
 
     def sign(self, expr: Call) -> str:
         """Negation and absolute value."""
         shown = self(expr.args[0])
         plain = f"(-{shown})" if expr.op == "neg" else f"abs({shown})"
-        return plain if expr.unit in DOUBLES or size(expr.args[0]).most <= _INT64 else f"try({plain})"
+        return (
+            plain if expr.unit in DOUBLES or self._size(expr.args[0]).most <= INT64_MAX else f"try({plain})"
+        )
 
     def rounding(self, expr: Call) -> str:
         """Floor, ceil and round; money to whole major units."""
@@ -349,65 +343,14 @@ def _value(expr: Expr) -> object:
     return expr.value if isinstance(expr, Literal_) else None
 
 
-def _nonzero(expr: Expr) -> bool:
-    return isinstance(expr, Literal_) and expr.value not in (None, 0, -1)
+def _not_zero(shown: str) -> str:
+    """Null for zero, where the text is short; nullif repeats its operand when it is planned."""
+    return f"nullif({shown}, 0)" if len(shown) <= 60 else shown
 
 
 def _finite(shown: str) -> str:
-    """Null where a double is not finite; NaN equals NaN in DuckDB."""
-    return f"nullif(nullif(nullif({shown}, 'nan'::double), 'inf'::double), '-inf'::double)"
-
-
-def size(expr: Expr) -> _Size:
-    """Bounds of a number, from what columns, counts and constants can be."""
-    match expr:
-        case Literal_(None, _):
-            return _Size(0.0, math.inf)
-        case Literal_(value, _) if isinstance(value, int | float) and not isinstance(value, bool):
-            return _Size(abs(float(value)), abs(float(value)))
-        case Column("amount_original", _):
-            return _Size(1e15, 1e-4)
-        case Column(column, unit):
-            return _COLUMN_SIZES.get(column, _Size(2e17 if unit is Unit.TIME else math.inf, 0.0))
-        case FeatureRef(feature, unit):
-            return _feature_size(feature, unit)
-        case Call():
-            return _call_size(expr)
-    return _FREE
-
-
-def _feature_size(feature: Feature, unit: Unit) -> _Size:
-    if feature.agg in ("count", "count_distinct"):
-        return _Size(1e15, 1.0)
-    if unit is Unit.TIME:
-        return _Size(2e17, 1.0)
-    if unit is Unit.MONEY and feature.agg in ("min", "max", "first", "last", "lag"):
-        return _Size(1e15, 1.0)
-    return (
-        _Size(1e19, 0.0) if unit in DOUBLES and feature.agg in ("avg", "stddev_pop", "stddev_samp") else _FREE
-    )
-
-
-def _call_size(expr: Call) -> _Size:
-    args = [size(arg) for arg in expr.args if arg.unit not in (Unit.TEXT, Unit.BOOL)]
-    match expr.op:
-        case "+" | "-":
-            return _Size(args[0].most + args[1].most)
-        case "*":
-            most = args[0].most * args[1].most
-            return _Size(math.inf if math.isnan(most) else most, args[0].least * args[1].least)
-        case "/":
-            return _Size(args[0].most / args[1].least if args[1].least else math.inf)
-        case "neg" | "abs" | "to_number":
-            return args[0]
-        case "to_money_f" | "money_number":
-            scale = args[1].most if len(args) > 1 else 1.0
-            return _Size(args[0].most / scale, args[0].least / scale)
-        case "coalesce" | "least" | "greatest" | "case":
-            return _Size(
-                max((a.most for a in args), default=math.inf), min((a.least for a in args), default=0.0)
-            )
-    return _Size(1e19) if expr.op in ("length", "day", "date_diff_days", "local_hour") else _FREE
+    """Null where a double is not finite, with the operand written and planned once."""
+    return f"list_filter([{shown}], lambda d: isfinite(d))[1]"
 
 
 _TEMPLATES = {
