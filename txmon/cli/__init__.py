@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import importlib
 import sys
+from collections.abc import Sequence
 
-import click
 import typer
 from typer.core import TyperGroup
 
@@ -28,27 +28,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
 }
 
 
-class LazyGroup(TyperGroup):
-    """A command group that imports a command's module when it is used."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in COMMANDS:
-            return None
-        module = importlib.import_module(COMMANDS[cmd_name][0])
-        command = typer.main.get_command(module.app)
-        command.name = cmd_name
-        command.short_help = COMMANDS[cmd_name][1]
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
-
-
-app = typer.Typer(cls=LazyGroup, no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False)
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False)
 
 
 def _show_version(value: bool) -> None:
@@ -59,15 +39,31 @@ def _show_version(value: bool) -> None:
 
 @app.callback()
 def root(
-    version: bool = typer.Option(False, "--version", callback=_show_version, is_eager=True, help="Show the version."),
+    version: bool = typer.Option(
+        False, "--version", callback=_show_version, is_eager=True, help="Show the version."
+    ),
 ) -> None:
     """Transaction monitoring against trafficking and child exploitation."""
+
+
+def command_line(words: Sequence[str]) -> TyperGroup:
+    """Return the root command; only the command named first in `words` is imported, all if none is."""
+    root = typer.main.get_command(app)
+    if not isinstance(root, TyperGroup):
+        raise AssertionError("the root of the command line is a group")
+    named = [word for word in words if not word.startswith("-")][:1]
+    for name in named if named and named[0] in COMMANDS else COMMANDS:
+        module, text = COMMANDS[name]
+        command = typer.main.get_command(importlib.import_module(module).app)
+        command.short_help = text
+        root.add_command(command, name)
+    return root
 
 
 def main() -> None:
     """Run the command line; errors made on purpose end with their text and exit code 2."""
     try:
-        app()
+        command_line(sys.argv[1:])()
     except TxmonError as error:
         typer.echo(str(error), err=True)
         sys.exit(2)

@@ -19,13 +19,21 @@ app = typer.Typer()
 def score(
     files: list[Path] = typer.Argument(..., help="Files of events, scored in this order."),
     feed: str = typer.Option(..., "--feed", help="Name of a shipped feed, or a feed file."),
-    rules: Path | None = typer.Option(None, "--rules", help="Use the packs in this folder instead of the default ones."),
+    rules: Path | None = typer.Option(
+        None, "--rules", help="Use the packs in this folder instead of the default ones."
+    ),
     out: Path = typer.Option(Path("out"), "--out", help="Folder for hits, alerts and quarantine."),
-    store: Path | None = typer.Option(None, "--store", help="Go on from, and save, the state in this folder."),
-    batch_rows: int = typer.Option(65_536, "--batch-rows", min=1, help="Rows scored at a time; results do not depend on it."),
+    store: Path | None = typer.Option(
+        None, "--store", help="Go on from, and save, the state in this folder."
+    ),
+    batch_rows: int = typer.Option(
+        65_536, "--batch-rows", min=1, help="Rows scored at a time; results do not depend on it."
+    ),
     base_currency: str | None = typer.Option(None, "--base-currency", help="Default: the feed's, else EUR."),
     rates: Path | None = typer.Option(None, "--rates", help="rates.csv: date, currency, base, rate."),
-    entity_tz: str | None = typer.Option(None, "--entity-tz", help="IANA zone of the reporting entity, for months and local time."),
+    entity_tz: str | None = typer.Option(
+        None, "--entity-tz", help="IANA zone of the reporting entity, for months and local time."
+    ),
     as_json: bool = typer.Option(False, "--json", help="Print one JSON object on the last line."),
 ) -> None:
     """Score files of events; hits, alerts and quarantine go to Parquet below --out."""
@@ -78,6 +86,8 @@ def score(
     for reason, count in summary.quarantine_reasons.items():
         typer.echo(f"  {reason}: {count:,}")
     if summary.unconverted:
-        typer.echo(f"{summary.unconverted:,} events have no usable rate to {base}; their sums are unknown (see --rates)")
+        typer.echo(
+            f"{summary.unconverted:,} events without a usable rate to {base}: their sums are unknown (--rates)"
+        )
     typer.echo(f"{summary.hits:,} hits, {summary.alerts:,} alerts in {summary.seconds:.2f} s")
     typer.echo(f"results are in {out}/")

@@ -36,7 +36,6 @@ from txmon.engine.state import (
     OP_LAG,
     OP_LAST,
     OP_MAX,
-    OP_MIN,
     OP_QUANTILE,
     OP_STDDEV_POP,
     OP_SUM,

@@ -73,7 +73,9 @@ def _evaluate_pairs(
             continue
         # rows of one event stand together with rising times: the first hit of each counts
         first = hit[np.concatenate([[True], rows[hit][1:] != rows[hit][:-1]])]
-        found = Found(compiled, TakenFrame(again, first), taken(lets, first), rows[first], "late", times[first])
+        found = Found(
+            compiled, TakenFrame(again, first), taken(lets, first), rows[first], "late", times[first]
+        )
         report(found, rows[first])
 
 
@@ -97,7 +99,9 @@ class TickBook:
         self._ids: dict[str, np.ndarray] = {}  # subject -> (keys, 4) of source, event_id, entity, mode
         self._fired = {c.rule.id: np.empty(0, np.int64) for c in rules}
 
-    def note(self, store: FeatureStore, frames: dict[On, Frame], order: dict[On, I64], part: dict[On, slice]) -> None:
+    def note(
+        self, store: FeatureStore, frames: dict[On, Frame], order: dict[On, I64], part: dict[On, slice]
+    ) -> None:
         """Remember the newest event of each subject in a part of a batch."""
         for subject, on in sorted({(c.rule.subject, c.rule.on) for c in self.rules}):
             frame = frames[on]
@@ -117,8 +121,10 @@ class TickBook:
             for j, name in enumerate(("source", "event_id", "entity", "mode", subject)):
                 ids[keys[rows], j] = np.array(frame.column(name).take(index).to_pylist(), object)
 
-    def evaluate(self, store: FeatureStore, time: int, newest: dict[On, int]) -> list[tuple[Found, np.ndarray]]:
-        """Evaluate every rule on absence at a mark of time; returns hits with the identities they belong to."""
+    def evaluate(
+        self, store: FeatureStore, time: int, newest: dict[On, int]
+    ) -> list[tuple[Found, np.ndarray]]:
+        """Evaluate every rule on absence at a mark of time; returns hits and the identities behind."""
         results = []
         for compiled in self.rules:
             rule = compiled.rule
@@ -135,13 +141,17 @@ class TickBook:
             frame.memo[("codes", rule.subject)] = keys
             rows = np.arange(len(keys))
             when = np.full(len(keys), time, np.int64)
-            frame.features |= store.at(compiled.features, frame, rows, when, np.full(len(keys), newest[rule.on], np.int64))
+            frame.features |= store.at(
+                compiled.features, frame, rows, when, np.full(len(keys), newest[rule.on], np.int64)
+            )
             lets = lets_of(compiled, frame)
             hit = np.flatnonzero(matches(compiled, frame, lets))
             if len(hit) == 0:
                 continue
             fired[keys[hit]] = last[keys[hit], 0]
-            found = Found(compiled, TakenFrame(frame, hit), taken(lets, hit), last[keys[hit], 0], "tick", when[hit])
+            found = Found(
+                compiled, TakenFrame(frame, hit), taken(lets, hit), last[keys[hit], 0], "tick", when[hit]
+            )
             results.append((found, np.column_stack([ids[keys[hit], :4], last[keys[hit], 1].astype(object)])))
         return results
 

@@ -23,7 +23,7 @@ _CONTENT = np.int64(~0xFFFF)
 
 @kernel
 def _admit(table: Words, ids: Words, content: Words, time: I64, verdict: np.ndarray, cell: I64) -> int:
-    """`cell`: watermark, entries, horizon in days, horizon of lateness; returns rows done (all but if full)."""
+    """`cell`: watermark, entries, horizons of identities and lateness; returns rows done."""
     mask = table.shape[0] - 1
     for i in range(time.shape[0]):
         if cell[1] + 1 > table.shape[0] * 0.7:

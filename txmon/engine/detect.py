@@ -16,7 +16,7 @@ from txmon.engine.frames import Frame
 from txmon.engine.hits import detectors_read
 from txmon.engine.keys import KeySpace
 from txmon.engine.state import I64
-from txmon.rules.ir import Detector, Plan, Unit
+from txmon.rules.ir import Detector, On, Plan, Unit
 
 
 class Scored(Protocol):
@@ -63,7 +63,7 @@ class Detection:
         self._scale = 10.0**plan.money_scale
         self._last: dict[str, tuple[Any, I64]] = {}
 
-    def apply(self, frames: Mapping[str, Frame]) -> None:
+    def apply(self, frames: Mapping[On, Frame]) -> None:
         """Score a batch; sets each detector's column on its frame."""
         for detector in self.detectors:
             frame = frames[detector.on]
@@ -116,4 +116,3 @@ class Detection:
         for name, model in self.models.items():
             prefix = f"{name}|"
             model.restore({k[len(prefix) :]: v for k, v in arrays.items() if k.startswith(prefix)})
-

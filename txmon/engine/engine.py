@@ -204,7 +204,9 @@ class Engine:
         rows = np.flatnonzero(flags)
         if len(rows):
             seq = tables.seq[tables.event_rows(rule.on, rows)]
-            self._report(Found(compiled, TakenFrame(frame, rows), taken(lets, rows), seq, "event", None), rows, tables)
+            self._report(
+                Found(compiled, TakenFrame(frame, rows), taken(lets, rows), seq, "event", None), rows, tables
+            )
 
     def _second_evaluations(
         self, rules: list[CompiledRule], tables: _Tables, order: dict[On, I64], late: dict[str, I64]
@@ -221,7 +223,9 @@ class Engine:
             def report(found: Found, rows: I64, on: On = on) -> None:
                 tables.flags[found.compiled.rule.id][rows] = True
                 seq = tables.seq[tables.event_rows(on, rows)]
-                self._report(Found(found.compiled, found.frame, found.lets, seq, "late", found.as_of), rows, tables)
+                self._report(
+                    Found(found.compiled, found.frame, found.lets, seq, "late", found.as_of), rows, tables
+                )
 
             evaluate_late(self.store, group, tables.frame(on), rows, order[on], report)
 
@@ -278,7 +282,9 @@ class Engine:
 
     def snapshot(self) -> dict[str, np.ndarray]:
         """Return the whole state as named arrays of plain numbers."""
-        return {f"{part}/{k}": v for part, owner in self._parts().items() for k, v in owner.snapshot().items()}
+        return {
+            f"{part}/{k}": v for part, owner in self._parts().items() for k, v in owner.snapshot().items()
+        }
 
     def restore(self, arrays: dict[str, np.ndarray]) -> None:
         """Go on from a snapshot of an engine with the same plan.
@@ -292,7 +298,9 @@ class Engine:
             by_part.setdefault(part, {})[rest] = array
         for part, owner in self._parts().items():
             if part not in by_part and owner.snapshot():
-                raise StateError(f"snapshot has no part '{part}'; it was made for other rules, replay the events")
+                raise StateError(
+                    f"snapshot has no part '{part}'; it was made for other rules, replay the events"
+                )
             owner.restore(by_part.get(part, {}))
 
     @property
@@ -304,7 +312,10 @@ class Engine:
 def _tick_rows(found: Found, identity: np.ndarray, seq: int) -> pa.Table:
     """Hit rows of a rule on absence: the event they belong to is known by its identity alone."""
     n = len(identity)
-    columns = {name: pa.array(list(identity[:, j]), pa.string()) for j, name in enumerate(("source", "event_id", "entity", "mode"))}
+    columns = {
+        name: pa.array(list(identity[:, j]), pa.string())
+        for j, name in enumerate(("source", "event_id", "entity", "mode"))
+    }
     columns["event_time"] = pa.array(identity[:, 4].astype(np.int64))
     base = pa.table(columns)
     frame = _IdentityFrame(found.frame.shared, base)
@@ -320,4 +331,3 @@ class _IdentityFrame(Frame):
     def __init__(self, shared: Shared, events: pa.Table) -> None:
         super().__init__(shared, len(events))
         self._columns = {name: one_chunk(events.column(name)) for name in events.column_names}
-

@@ -53,7 +53,9 @@ class FeatureStore:
         for feature in _features_read(plan, detectors):
             w = feature.window
             wanted.setdefault((self.level(feature), w.on, w.key), []).append(feature)
-        subjects = {(r.on, (r.subject,)) for r in plan.rules if r.longest_us()}
+        subjects: set[tuple[On, tuple[str, ...]]] = {
+            (r.on, (r.subject,)) for r in plan.rules if r.longest_us()
+        }
         for on, key in sorted(subjects):
             wanted.setdefault((0, on, key), [])
         for (level, on, key), features in sorted(wanted.items()):
@@ -72,7 +74,9 @@ class FeatureStore:
         """The group that holds every row of a rule subject."""
         return next(s for s in self.slots if s.all_rows and s.on == on and s.key == (subject,))
 
-    def advance(self, level: int, frames: dict[On, Frame], order: dict[On, st.I64], hits: Hits, bound: int) -> dict[str, st.I64]:
+    def advance(
+        self, level: int, frames: dict[On, Frame], order: dict[On, st.I64], hits: Hits, bound: int
+    ) -> dict[str, st.I64]:
         """Count a batch in the groups of one level; sets the frames' features of every row.
 
         Returns, per group, the rows that came late for their key.
@@ -91,8 +95,10 @@ class FeatureStore:
             late_rows[slot.name] = late
         return late_rows
 
-    def at(self, features: Iterable[Feature], frame: Frame, rows: st.I64, time: st.I64, order: st.I64) -> dict[Feature, pa.Array]:
-        """Features of rows of a frame taken at other times; requests of a row stand together, times rising."""
+    def at(
+        self, features: Iterable[Feature], frame: Frame, rows: st.I64, time: st.I64, order: st.I64
+    ) -> dict[Feature, pa.Array]:
+        """Features of rows taken at other times; requests of a row stand together, times rising."""
         by_slot: dict[str, list[Feature]] = {}
         for feature in features:
             by_slot.setdefault(self.place[feature][0].name, []).append(feature)
@@ -124,7 +130,11 @@ class FeatureStore:
                 return pa.array(raw != 0, mask=mask)
             if unit in _FLOATS:
                 return pa.array(st.decode_double(raw), mask=mask)
-            return pa.array(raw, mask=mask) if unit is not Unit.DATE else pa.array(raw.astype(np.int32), mask=mask)
+            return (
+                pa.array(raw, mask=mask)
+                if unit is not Unit.DATE
+                else pa.array(raw.astype(np.int32), mask=mask)
+            )
         if unit in _FLOATS:
             return pa.array(raw.view(np.float64), mask=mask)
         if values.high.shape[1]:
@@ -143,7 +153,9 @@ class FeatureStore:
         values = np.zeros((n, len(layout.values)), np.int64)
         for j, expr in enumerate(layout.values):
             values[:, j] = self._integers(frame, expr)
-        store = np.ones(n, np.bool_) if slot.all_rows else masks.any(axis=1)
+        store = np.full(n, slot.all_rows, np.bool_)
+        for word in range(masks.shape[1]):
+            store |= masks[:, word] != 0
         key = self.keys.key_codes(frame, slot.key)
         return st.Batch(key, frame.column("event_time").to_numpy(), order, masks, values, store)
 
@@ -167,8 +179,9 @@ class FeatureStore:
         if unit in _FLOATS:
             return st.encode_double(values.fill_null(0.0).to_numpy(zero_copy_only=False))
         if unit is Unit.BOOL:
-            return values.fill_null(False).to_numpy(zero_copy_only=False).astype(np.int64)
-        return values.fill_null(0).to_numpy(zero_copy_only=False).astype(np.int64, copy=False)
+            values = values.cast(pa.int8())
+        numbers: st.I64 = values.fill_null(0).to_numpy(zero_copy_only=False).astype(np.int64, copy=False)
+        return numbers
 
 
 def _features_read(plan: Plan, detectors: Iterable[Detector]) -> list[Feature]:

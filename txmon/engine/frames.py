@@ -137,7 +137,9 @@ class EventFrame(Frame):
         minor = one_chunk(self.events.column("amount_minor"))
         currency = self.column("currency")
         powers = [10.0 ** EXPONENTS.get(c.as_py() or "", 2) for c in currency.dictionary]
-        divisor = np.array([*powers, 1.0])[currency.indices.fill_null(len(powers)).to_numpy(zero_copy_only=False)]
+        divisor = np.array([*powers, 1.0])[
+            currency.indices.fill_null(len(powers)).to_numpy(zero_copy_only=False)
+        ]
         values = minor.fill_null(0).to_numpy(zero_copy_only=False) / divisor
         return pa.array(values, mask=minor.is_null().to_numpy(zero_copy_only=False))
 
@@ -176,7 +178,9 @@ class LegFrame(Frame):
 
     def base_column(self, name: str) -> pa.Array:
         if name == "direction":
-            return pa.DictionaryArray.from_arrays(pa.array(self.incoming.astype(np.int32)), pa.array(["out", "in"]))
+            return pa.DictionaryArray.from_arrays(
+                pa.array(self.incoming.astype(np.int32)), pa.array(["out", "in"])
+            )
         for role, pair in (("account", ("payer", "payee")), ("counterparty", ("payee", "payer"))):
             if name == role:
                 return self._choose(*pair)

@@ -154,7 +154,9 @@ class Group:
         nf = len(self.layout.features)
         value = np.zeros((nf, n), np.int64)
         high = np.zeros((nf, n if self._total >= _SUM_SAFE else 0), np.int64)
-        return st.Output(value, value.view(np.float64), np.zeros((nf, n), np.uint8), high, np.empty(late, np.int64))
+        return st.Output(
+            value, value.view(np.float64), np.zeros((nf, n), np.uint8), high, np.empty(late, np.int64)
+        )
 
     def _note_magnitude(self, batch: st.Batch) -> None:
         if self._total < _SUM_SAFE and len(batch.value):
@@ -211,7 +213,10 @@ class Group:
         Raises:
             StateError: the snapshot was made for other features.
         """
-        if arrays["rows"].shape[1:] != self._rows.shape[1:] or arrays["keys"].shape[1:] != self._keys.shape[1:]:
+        if (
+            arrays["rows"].shape[1:] != self._rows.shape[1:]
+            or arrays["keys"].shape[1:] != self._keys.shape[1:]
+        ):
             raise StateError("snapshot was made for another set of features; start from the journal instead")
         self._rows = _room(arrays["rows"], 1024)
         self._perm = _room(arrays["perm"], len(self._rows)) if len(arrays["perm"]) else np.empty(0, np.int64)

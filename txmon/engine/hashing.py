@@ -85,7 +85,9 @@ def _hash_all(
 
 def text_hashes(values: pa.Array, k0: int, k1: int) -> Words:
     """Return an (n, 2) array of hash words of a string array; a null hashes as the empty text."""
-    values = values.cast(pa.large_string()) if pa.types.is_large_string(values.type) else values.cast(pa.string())
+    values = (
+        values.cast(pa.large_string()) if pa.types.is_large_string(values.type) else values.cast(pa.string())
+    )
     if pa.types.is_large_string(values.type):
         width: type[np.signedinteger[npt.NBitBase]] = np.int64
     else:

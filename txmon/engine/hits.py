@@ -124,7 +124,11 @@ def hit_rows(found: Found, events: Frame, seq_rows: I64, holders: pa.Array, note
     """
     rule, frame = found.compiled.rule, found.frame
     n = frame.length
-    values = {name: frame.column(name) for name in found.compiled.explain.columns if name not in found.lets and name != "subject"}
+    values = {
+        name: frame.column(name)
+        for name in found.compiled.explain.columns
+        if name not in found.lets and name != "subject"
+    }
     subject = _text(frame.column(rule.subject))
     explanation = found.compiled.explain({**values, **found.lets, "subject": subject}, n)
     if any(notes):
@@ -134,7 +138,9 @@ def hit_rows(found: Found, events: Frame, seq_rows: I64, holders: pa.Array, note
     columns = {
         "source": _text(event.column("source")),
         "event_id": _text(event.column("event_id")),
-        "leg": _text(frame.column("direction")) if rule.on == "legs" and found.trigger != "tick" else pa.nulls(n, _S),
+        "leg": _text(frame.column("direction"))
+        if rule.on == "legs" and found.trigger != "tick"
+        else pa.nulls(n, _S),
         "event_time": event.column("event_time").cast(TIME),
         "rule_id": _same(rule.id, n),
         "rule_version": pa.repeat(pa.scalar(rule.version, pa.int64()), n),
@@ -170,7 +176,9 @@ def in_order(parts: Sequence[pa.Table]) -> pa.Table:
         return HITS.empty_table()
     table = pa.concat_tables(parts)
     leg = np.array([{"out": 0, "in": 1}.get(v, 0) for v in table.column("leg").to_pylist()], np.int64)
-    trigger = np.array([{"event": 0, "late": 1, "tick": 2}[v] for v in table.column("trigger").to_pylist()], np.int64)
+    trigger = np.array(
+        [{"event": 0, "late": 1, "tick": 2}[v] for v in table.column("trigger").to_pylist()], np.int64
+    )
     rule = np.array(table.column("rule_id").to_pylist(), dtype=np.str_)
     order = np.lexsort((trigger, rule, leg, table.column("ingest_seq").to_numpy()))
     return table.take(pa.array(order))

@@ -6,6 +6,8 @@ how the stream was cut into batches. Owns the tables; never forgets a code.
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -87,7 +89,8 @@ class TextInterner:
             self._chunks.append(values.dictionary.take(pa.array(used[fresh])).cast(pa.string()))
         lookup = np.full(len(words) + 1, NULL_CODE, np.int64)
         lookup[used] = codes
-        return lookup[raw]
+        found: Codes = lookup[raw]
+        return found
 
     def texts(self) -> pa.Array:
         """Return all texts, in order of their codes."""
@@ -115,6 +118,4 @@ class TextInterner:
         self.pairs.restore({"words": arrays["words"]})
         offsets = np.concatenate([[0], np.cumsum(arrays["lengths"])]).astype(np.int64)
         data = arrays["bytes"].tobytes()
-        self._chunks = [
-            pa.array([data[a:b].decode() for a, b in zip(offsets[:-1], offsets[1:], strict=True)], pa.string())
-        ]
+        self._chunks = [pa.array([data[a:b].decode() for a, b in pairwise(offsets)], pa.string())]

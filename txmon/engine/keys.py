@@ -77,7 +77,7 @@ class KeySpace:
 
     def _codes(self, frame: Frame, domain: str, values: pa.Array) -> Codes:
         interner = self.texts.setdefault(domain, TextInterner())
-        scopes: Codes = frame.memo.get("scopes")
+        scopes: Codes | None = frame.memo.get("scopes")
         if scopes is None:
             scopes = frame.memo["scopes"] = self.scopes(frame)
         kinds = np.unique(scopes)

@@ -137,7 +137,10 @@ def build_layout(features: Sequence[Feature], money_scale: int, months: st.I64) 
     nm, nw, nf = len(layout.measures), len(layout.windows), len(layout.features)
     cal = np.array([CALENDARS[w.calendar] for w in layout.windows], np.int64)
     parts: dict[tuple[int, int], set[str]] = {}
-    distinct, top, bottom, last = set(), set(), set(), set()
+    distinct: set[int] = set()
+    top: set[int] = set()
+    bottom: set[int] = set()
+    last: set[int] = set()
     for op, m, w in triples:
         distinct.update({m} if op == st.OP_DISTINCT else ())
         if cal[w] == st.CAL_PREV_MONTH:
@@ -193,7 +196,10 @@ def build_layout(features: Sequence[Feature], money_scale: int, months: st.I64) 
     wmptr, wm = csr(nw, measures_of)
     number_of_distinct = {m: d for d, m in enumerate(sorted(distinct))}
     scale = [money_scale if m.arg is not None and m.arg.unit is Unit.MONEY else 0 for m in layout.measures]
-    valid = [layout.measures.index(Measure(m.arg, m.where)) if m.nulls else i for i, m in enumerate(layout.measures)]
+    valid = [
+        layout.measures.index(Measure(m.arg, m.where)) if m.nulls else i
+        for i, m in enumerate(layout.measures)
+    ]
 
     def ints(values: Sequence[int]) -> st.I64:
         return np.array(values, np.int64)
@@ -205,7 +211,9 @@ def build_layout(features: Sequence[Feature], money_scale: int, months: st.I64) 
         span=ints([w.span_us for w in layout.windows]),
         cal=cal,
         woff=woff,
-        mval=ints([-1 if m.arg is None else value_column + layout.values.index(m.arg) for m in layout.measures]),
+        mval=ints(
+            [-1 if m.arg is None else value_column + layout.values.index(m.arg) for m in layout.measures]
+        ),
         mvalid=ints(valid),
         mdist=ints([number_of_distinct.get(m, -1) for m in range(nm)]),
         mmax=mmax,

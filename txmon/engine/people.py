@@ -44,7 +44,9 @@ class People:
                 looked_up = None if found is None else found[r]
                 frame.set_profiles(role, book, looked_up)
                 if entity == "account":
-                    holders[role] = np.full(frame.length, -1, np.int64) if found is None else book.holders(found[r])
+                    holders[role] = (
+                        np.full(frame.length, -1, np.int64) if found is None else book.holders(found[r])
+                    )
         frame.set_own_transfer(self._own_transfer(frame, holders, time))
         return holders
 

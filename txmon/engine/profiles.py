@@ -57,9 +57,7 @@ def _insert(versions: I64, newest: I64, v: int, entity: int) -> None:
 
 
 @kernel
-def _run(
-    versions: I64, newest: I64, first: int, setter: I64, roles: I64, time: I64, out: I64
-) -> None:
+def _run(versions: I64, newest: I64, first: int, setter: I64, roles: I64, time: I64, out: I64) -> None:
     """Walk a batch: `setter[i]` is the entity that row i sets (its version is the next unused one), else -1.
 
     `roles` is (roles, rows): entities to look up; `out` is (roles, rows, fields).
@@ -113,7 +111,9 @@ class ProfileBook:
         first = self._used
         if len(rows):
             self._versions[first : first + len(rows), TIME] = time[rows]
-            self._versions[first : first + len(rows), FIELDS : FIELDS + self._width] = self._values(events, rows, time)
+            self._versions[first : first + len(rows), FIELDS : FIELDS + self._width] = self._values(
+                events, rows, time
+            )
             self._used += len(rows)
         out = np.full((len(roles), len(time), self._width), UNSET, np.int64)
         _run(self._versions, self._newest, first, setter, roles, time, out)
@@ -166,7 +166,11 @@ class ProfileBook:
                 chosen = np.array([k == start for k in kinds], np.bool_)
                 out[chosen, j] = time[rows[chosen]]
                 continue
-            texts = part.column(field.column).to_pylist() if field.column else [a.get(field.name) for a in attributes]
+            texts = (
+                part.column(field.column).to_pylist()
+                if field.column
+                else [a.get(field.name) for a in attributes]
+            )
             out[:, j] = self._encode(texts, field)
         out[:, -1] = self._holder_codes(part)
         return out
@@ -220,7 +224,7 @@ def current_holders(text: str, time_us: int) -> list[tuple[str, str]]:
 
 def _stamp(value: object) -> str:
     if isinstance(value, datetime):
-        whole = value.astimezone(UTC).replace(tzinfo=None) - datetime(1970, 1, 1)
+        whole = value.astimezone(UTC) - datetime(1970, 1, 1, tzinfo=UTC)
         return str(whole.days * 86_400_000_000 + whole.seconds * 1_000_000 + whole.microseconds)
     return ""
 
@@ -238,6 +242,10 @@ def _read_int(text: str | None) -> int:
 
 def _read_time(text: str | None) -> int:
     try:
-        return UNSET if text is None else int(pc.cast(pa.array([text]), pa.timestamp("us")).cast(pa.int64())[0].as_py())
+        return (
+            UNSET
+            if text is None
+            else int(pc.cast(pa.array([text]), pa.timestamp("us")).cast(pa.int64())[0].as_py())
+        )
     except pa.ArrowInvalid:
         return UNSET

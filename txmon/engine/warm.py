@@ -25,7 +25,9 @@ def compiled_before() -> bool:
 def warm_up(say: Callable[[str], None]) -> None:
     """Compile or load the window kernels; `say` is told only when this takes a while."""
     if not compiled_before():
-        say("first start: compiling the window kernels, about a minute; later starts load them from the cache")
+        say(
+            "first start: compiling the window kernels, about a minute; later starts load them from the cache"
+        )
     window = Window("k_1d", "events", ("k",), 86_400_000_000)
     amount = Column("amount", Unit.MONEY)
     features = [Feature("sum", window, amount, unit=Unit.MONEY), Feature("count_distinct", window, amount)]

@@ -32,9 +32,13 @@ PROFILE_FIELDS: tuple[ProfileField, ...] = (
     ProfileField("account", "home_country", "text", "holder's country of residence, ISO 3166-1 alpha-2"),
     ProfileField("account", "home_city", "text", "holder's city of residence"),
     ProfileField("account", "tz", "text", "IANA zone of the account", "tz"),
-    ProfileField("account", "type", "text", "personal, business, charity, platform, prepaid, wallet, employer"),
+    ProfileField(
+        "account", "type", "text", "personal, business, charity, platform, prepaid, wallet, employer"
+    ),
     ProfileField("account", "activity", "text", "declared activity or occupation group"),
-    ProfileField("account", "opened_time", "time", "when the account was opened (event_time of account.opened)"),
+    ProfileField(
+        "account", "opened_time", "time", "when the account was opened (event_time of account.opened)"
+    ),
     ProfileField("account", "minor", "bool", "a holder is a minor: for protection only"),
     ProfileField("account", "young", "bool", "a holder is a young person: for protection only"),
     ProfileField("merchant", "country", "text", "country of the merchant", "merchant_country"),
@@ -43,7 +47,9 @@ PROFILE_FIELDS: tuple[ProfileField, ...] = (
     ProfileField("merchant", "onboarded_time", "time", "when boarded (event_time of merchant.onboarded)"),
     ProfileField("merchant", "opens_hour", "int", "declared opening hour, local, 0-23"),
     ProfileField("merchant", "closes_hour", "int", "declared closing hour, local, 0-24"),
-    ProfileField("merchant", "licence", "text", "kind of licence on file, e.g. recruitment, adoption, charity"),
+    ProfileField(
+        "merchant", "licence", "text", "kind of licence on file, e.g. recruitment, adoption, charity"
+    ),
     ProfileField("merchant", "settlement_account", "text", "account the merchant is paid out to"),
 )
 

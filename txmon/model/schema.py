@@ -77,7 +77,9 @@ FIELDS: tuple[EventField, ...] = (
     EventField("entity", _S, "reporting entity; windows never mix them", True),
     EventField("amount_minor", pa.int64(), "amount in minor units of `currency`"),
     EventField("currency", _S, "ISO 4217 code"),
-    EventField("amount_base_minor", pa.int64(), "amount in minor units of the base currency; null if unconverted"),
+    EventField(
+        "amount_base_minor", pa.int64(), "amount in minor units of the base currency; null if unconverted"
+    ),
     EventField("base_currency", _S, "the entity's base currency", True),
     EventField("rate_date", pa.date32(), "date of the rate used; null for the base currency itself"),
     EventField("unconverted", pa.bool_(), "true where no usable rate was found", True),

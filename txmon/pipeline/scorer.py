@@ -58,8 +58,13 @@ class Scorer:
     def snapshot(self) -> pa.Table:
         """Return the whole state as one Arrow table: name, type, shape and bytes of every array."""
         rows = [("format", "int", [1], np.array([SNAPSHOT_FORMAT], np.int64).tobytes())]
-        rows += [(f"engine/{k}", v.dtype.str, list(v.shape), v.tobytes()) for k, v in self.engine.snapshot().items()]
-        rows += [(f"alerts/{k}", "arrow", [len(t)], _table_bytes(t)) for k, t in self.alerts.snapshot().items()]
+        rows += [
+            (f"engine/{k}", v.dtype.str, list(v.shape), v.tobytes())
+            for k, v in self.engine.snapshot().items()
+        ]
+        rows += [
+            (f"alerts/{k}", "arrow", [len(t)], _table_bytes(t)) for k, t in self.alerts.snapshot().items()
+        ]
         columns: list[Any] = [list(c) for c in zip(*rows, strict=True)]
         types = (pa.string(), pa.string(), pa.list_(pa.int64()), pa.large_binary())
         arrays = [pa.array(c, t) for c, t in zip(columns, types, strict=True)]
@@ -75,7 +80,9 @@ class Scorer:
         """
         tags = {k.decode(): v.decode() for k, v in (snapshot.schema.metadata or {}).items()}
         if tags.get("pack_hash") != self.plan.pack_hash:
-            raise StateError("snapshot was made with other rules, lists or detectors; replay the events instead")
+            raise StateError(
+                "snapshot was made with other rules, lists or detectors; replay the events instead"
+            )
         engine: dict[str, np.ndarray] = {}
         alerts: dict[str, pa.Table] = {}
         for row in snapshot.to_pylist():
@@ -83,7 +90,9 @@ class Scorer:
             if owner == "format":
                 found = int(np.frombuffer(row["data"], np.int64)[0])
                 if found != SNAPSHOT_FORMAT:
-                    raise StateError(f"snapshot has format {found}, expected {SNAPSHOT_FORMAT}; replay the events")
+                    raise StateError(
+                        f"snapshot has format {found}, expected {SNAPSHOT_FORMAT}; replay the events"
+                    )
             elif owner == "alerts":
                 alerts[name] = pa.ipc.open_stream(row["data"]).read_all()
             else:

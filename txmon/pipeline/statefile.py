@@ -28,7 +28,9 @@ def save_state(scorer: Scorer, folder: Path) -> Path:
         fresh = path.with_suffix(".new")
         table = scorer.snapshot()
         with open(fresh, "wb") as file:
-            with pa.ipc.new_file(file, table.schema, options=pa.ipc.IpcWriteOptions(compression="zstd")) as writer:
+            with pa.ipc.new_file(
+                file, table.schema, options=pa.ipc.IpcWriteOptions(compression="zstd")
+            ) as writer:
                 writer.write_table(table)
             file.flush()
             os.fsync(file.fileno())
@@ -51,6 +53,8 @@ def load_state(scorer: Scorer, folder: Path) -> bool:
         with pa.memory_map(str(path)) as source:
             table = pa.ipc.open_file(source).read_all()
     except (OSError, pa.ArrowInvalid) as error:
-        raise StateError(f"state file {path} cannot be read: {error}; remove it and replay the events") from error
+        raise StateError(
+            f"state file {path} cannot be read: {error}; remove it and replay the events"
+        ) from error
     scorer.restore(table)
     return True

@@ -43,13 +43,13 @@ def remembers_hash(cls: type[T]) -> type[T]:
     """Hash an instance once: expressions are deep, never change, and are looked up for every batch."""
     compute = cls.__hash__
 
-    def __hash__(self: T) -> int:
+    def remembered(self: T) -> int:
         found: int | None = self.__dict__.get("_hash")
         if found is None:
             found = self.__dict__["_hash"] = compute(self)
         return found
 
-    cls.__hash__ = __hash__  # type: ignore[method-assign]
+    type.__setattr__(cls, "__hash__", remembered)
     return cls
 
 
