@@ -10,8 +10,11 @@ import hashlib
 import re
 from collections.abc import Callable
 from decimal import Decimal
+from functools import cached_property
 from pathlib import Path
 from zoneinfo import available_timezones
+
+import duckdb
 
 import txmon
 from txmon.errors import FeedError, LocatedError, SourceLocation
@@ -142,7 +145,10 @@ class _Loader:
     def __init__(self, path: Path, root: YamlNode) -> None:
         self._path, self._root = path, root
         self.errors: list[FeedError] = []
-        self._connection = connect()
+
+    @cached_property
+    def _connection(self) -> duckdb.DuckDBPyConnection:
+        return connect()
 
     def feed(self, content_hash: str) -> Feed:
         """Build the feed; it is only valid if `errors` stays empty."""
