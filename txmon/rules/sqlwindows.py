@@ -79,7 +79,9 @@ def value(feature: Feature, column: str, money_scale: int) -> str:
     s, n, q = (f"{column}_{part}" for part in "snq")
     match feature.agg:
         case "sum":
-            return f"greatest(least({column}, {_MAX}), {_MIN})::bigint" if feature.arg is not None else column
+            # greatest and least skip nulls
+            clamped = f"greatest(least({column}, {_MAX}), {_MIN})::bigint"
+            return f"case when {column} is not null then {clamped} end"
         case "avg":
             return f"{s}::double / ({scale}.0::double * nullif({n}, 0))"
         case "stddev_pop" | "stddev_samp":
