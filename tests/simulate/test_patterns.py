@@ -113,6 +113,10 @@ QUESTIONS: dict[str, str] = {
     "cse-micro-hrj": legs(
         "count(*)", 7, "n >= 3", f"{PRIVATE} and dir = 'out' and eur <= 200 and there in {HIGH}"
     ),
+    "cse-escalation": f"""select distinct account_ from (select account_, median(eur) {over(30)} as m30,
+        median(eur) {over(90)} as m90, count(*) {over(30)} as n30, count(*) {over(90)} as n90
+        from leg where {PRIVATE} and dir = 'out' and there in {HIGH} and eur <= 500)
+        where m30 >= 1.5 * m90 and 3 * n30 >= 1.5 * n90 and n90 >= 8""",
     "cse-common-beneficiary": legs(
         "count(distinct other)",
         90,

@@ -114,9 +114,10 @@ def escalation(s: Story) -> Subject:
     """Sums and frequency rise together. AIC: amount and frequency correlate."""
     person = consumer(s, 90)
     payees = strangers(s, 2)
-    for day in s.days(4, 0, 55):
+    for day in s.days(10, 0, 54):
         s.send((person, payees[0]), s.at(day), s.euros(15, 35, 1), rail="mobile_money")
-    for day in s.days(s.count((12, 16), (2, 2)), 64, 88):
-        amount = s.euros(15, 35, 1) if s.near else s.euros(90, 190, 5)
-        s.send((person, payees[1]), s.at(day), amount, rail="mobile_money")
+    rising = s.days(s.count((12, 14), (2, 2)), 60, 84)
+    for number, day in enumerate(rising):
+        low = 15 if s.near else 60 + 110 * number // len(rising)
+        s.send((person, payees[1]), s.at(day), s.euros(low, low + 20, 1), rail="mobile_money")
     return account(person)

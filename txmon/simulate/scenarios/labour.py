@@ -75,8 +75,8 @@ def remit_in_step(s: Story) -> Subject:
 
 @plants("payroll-absent", LX, days=125)
 def payroll_absent(s: Story) -> Subject:
-    """A busy firm that pays no wages. F14: no normal payroll; which trade and how much is ours."""
-    firm = s.firm("7538", hours=(8, 20))
+    """A busy cleaning contractor that pays no wages. F14: no normal payroll; the sums are ours."""
+    firm = s.firm("7349", hours=(8, 20))
     for day in range(1, 118):
         for _ in range(s.between(1, 3)):
             s.pay((s.outsider(), firm), s.at(day, (8.5, 19.5)), s.euros(180, 520))
