@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from txmon.errors import RuleError, SourceLocation
+from txmon.errors import RuleError, RuleErrors, SourceLocation
 from txmon.rules.ir import Rule
 from txmon.rules.rulefile import RuleFile
 
@@ -61,3 +61,23 @@ def _problem(rule: Rule, pin: Mapping[str, object] | None) -> str:
             f"make it {rule.version + 1}, then run `txmon rules lock`"
         )
     return f"rule '{rule.id}' version {rule.version} is not in {NAME}; run `txmon rules lock`"
+
+
+def write_lock(root: Path, files: Sequence[RuleFile]) -> int:
+    """Pin the rules below `root`; returns how many pins changed.
+
+    Raises:
+        RuleErrors: a rule changed since it was pinned, without a new version.
+    """
+    pins = read_lock(root) or {}
+    errors = []
+    for file in files:
+        pin = pins.get(file.rule.id, {})
+        if pin.get("version") == file.rule.version and pin.get("sha256") != file.rule.content_hash:
+            errors.append(file.root.index.get("version", file.root).error(_problem(file.rule, pin)))
+    if errors:
+        raise RuleErrors(errors)
+    text = lock_text([file.rule for file in files])
+    fresh = json.loads(text)
+    (root / NAME).write_text(text, encoding="utf-8")
+    return sum(fresh.get(identity) != pins.get(identity) for identity in {*fresh, *pins})

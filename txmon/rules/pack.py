@@ -80,7 +80,7 @@ def read_pack(
             raise ConfigError(f"rules directory {root} does not exist")
     reader = _Reader(roots, EXPONENTS[base_currency])
     pack = reader.read(base_currency, entity_tz)
-    if strict or dirs is None:
+    if strict:
         check_complete(pack.files, pack.derived.columns, roots, reader.errors)
     if reader.errors:
         raise RuleErrors(_unique(reader.errors))
