@@ -28,10 +28,15 @@ def cache_folder() -> Path:
     """Folder of compiled code: below `NUMBA_CACHE_DIR`, else the user's cache folder."""
     root = Path(__file__).parent
     digest = hashlib.sha256(numba.__version__.encode())
-    for file in [Path(__file__), *sorted(f for p in _PACKAGES for f in (root / p).glob("*.py"))]:
-        digest.update(file.name.encode() + b"\0" + file.read_bytes())
+    for file in sorted(f for p in _PACKAGES for f in (root / p).glob("*.py")):
+        text = file.read_bytes()
+        # modules with kernels, and the constants that are compiled into them
+        if b"from txmon.jit import" in text or file.name == "state.py":
+            digest.update(file.name.encode() + b"\0" + text)
     named = os.environ.get("NUMBA_CACHE_DIR")
-    base = Path(named) if named else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "txmon"
+    base = (
+        Path(named) if named else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "txmon"
+    )
     return base / f"kernels-{digest.hexdigest()[:16]}"
 
 
