@@ -114,7 +114,7 @@ class Engine:
         self.rules = compile_rules(self.shared)
         self._on = {r.id: r.on for r in plan.rules}
         # An event may be as old as the longest window plus the lateness; its own windows look back further.
-        self._horizon_us = plan.longest_us + limits.max_lateness_days * DAY_US
+        self._horizon_us = self.store.longest_us + limits.max_lateness_days * DAY_US
         self.gate = dedup.Gate(limits.dedup_horizon_days, self._horizon_us)
         self.ticks = TickBook([c for c in self.rules.values() if c.rule.tick])
 
@@ -142,7 +142,7 @@ class Engine:
     def _bound(self) -> int:
         """Rows not newer than this are in no window of any event that may still come."""
         watermark = self.gate.watermark_us
-        return TIME_MIN if watermark == TIME_MIN else watermark - self._horizon_us - self.plan.longest_us
+        return TIME_MIN if watermark == TIME_MIN else watermark - self._horizon_us - self.store.longest_us
 
     def _score(self, events: pa.Table, seq: I64, bound: int) -> pa.Table:
         tables = self._tables(events, seq)

@@ -66,6 +66,11 @@ class FeatureStore:
             self.place |= {feature: (slot, number) for number, feature in enumerate(features)}
         self._pool = ThreadPoolExecutor(2, thread_name_prefix="txmon-window")
 
+    @property
+    def longest_us(self) -> int:
+        """Longest reach of any window that is kept, in microseconds; detectors that no rule uses keep none."""
+        return max((feature.window.reach_us for feature in self.place), default=0)
+
     def level(self, feature: Feature) -> int:
         """0 for features of events alone, else one more than the rule whose hits it counts."""
         return 0 if feature.hits_rule is None else self._level_of[feature.hits_rule] + 1
