@@ -8,15 +8,16 @@ from txmon.simulate.scenarios.merchants import sales
 from txmon.simulate.story import Story, later
 
 
-@plants("merchant-behaviour-anomaly", ML, days=60)
+@plants("merchant-behaviour-anomaly", ML, days=200)
 def merchant_break(s: Story) -> Subject:
     """A small shop suddenly sells large tickets at night to cards from everywhere. BRAM; AMLX IND00498."""
     shop = s.firm("5999")
-    sales(s, shop, (0, 50), (2, 4), (15, 60))
+    # late in the stream, when there is a habit of its peers to compare with
+    sales(s, shop, (140, 190), (2, 4), (15, 60))
     for number in range(4 if s.near else s.between(40, 60)):
         payer = s.outsider(s.abroad())
         amount = s.euros(60, 120) if s.near else s.euros(1800, 6500)
-        s.pay((payer, shop), later(s.at(54, (1.0, 1.2)), minutes=3 * number), amount, channel="ecom")
+        s.pay((payer, shop), later(s.at(194, (1.0, 1.2)), minutes=3 * number), amount, channel="ecom")
     return merchant(shop)
 
 
