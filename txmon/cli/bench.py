@@ -1,0 +1,65 @@
+"""`txmon bench`: the engine beside DuckDB window SQL and polars, in one run."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(help="Measure the engine against DuckDB and polars in one run.")
+
+
+@app.callback(invoke_without_command=True)
+def bench(
+    events: Annotated[int, typer.Option("--events", min=1_000, help="Rows of the workload.")] = 200_000,
+    rounds: Annotated[
+        int, typer.Option("--rounds", min=1, help="Runs of every engine, in turn; the best counts.")
+    ] = 3,
+    late: Annotated[bool, typer.Option(help="Also with 5 % of the events late by up to a day.")] = True,
+    year: Annotated[bool, typer.Option(help="Also windows of 1 hour and 180 days over 400 days.")] = True,
+    long: Annotated[
+        bool, typer.Option("--long", help="Also behind 200 k, 5 M and 20 M events; needs memory.")
+    ] = False,
+    history: Annotated[
+        list[int] | None, typer.Option("--history", min=1_000, help="Other sizes for --long; repeat it.")
+    ] = None,
+    river: Annotated[
+        bool, typer.Option("--river", help="Also the river pipeline beside the repository.")
+    ] = False,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Keep data, rules and hits in this folder.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on the last line.")] = False,
+) -> None:
+    """Measure, compare every hit, print ratios; exit code 1 if any hit differs."""
+    # Imported here so that `--help` and wrong arguments answer at once.
+    from txmon.bench.report import as_json as plain
+    from txmon.bench.report import table
+    from txmon.bench.run import SIZES, Options
+    from txmon.bench.run import bench as run
+
+    sizes = tuple(history) if history else SIZES if long else ()
+    year_events = Options.year_events if year else 0
+    options = Options(events, rounds, late=late, year_events=year_events, history=sizes, river=river)
+
+    def say(text: str) -> None:
+        typer.echo(text, err=True)
+
+    if out is not None:
+        figures = run(options, out, say)
+    else:
+        with TemporaryDirectory(prefix="txmon-bench-") as folder:
+            figures = run(options, Path(folder), say)
+    for line in table(figures):
+        typer.echo(line)
+    values = plain(figures)
+    if as_json:
+        typer.echo(json.dumps(values))
+    if any(
+        values[name] is False
+        for name in ("hits_equal", "event_hits_equal", "late_hits_equal", "river_hits_equal")
+    ):
+        raise typer.Exit(1)
