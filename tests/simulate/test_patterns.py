@@ -157,7 +157,7 @@ QUESTIONS: dict[str, str] = {
         group by merchant, date_trunc('month', event_time) having count(*) >= 100""",
     "shared-device-ring": f"""select distinct device from (select device,
         count(distinct payer) {over(30, "device")} as n from e where kind = 'transfer') where n >= 4""",
-    "card-testing": """select distinct device from (select device, count(distinct card)
+    "card-testing": """select distinct merchant from (select merchant, device, count(distinct card)
         over (partition by device order by event_time
         range between interval 10 minutes preceding and current row) as n
         from e where kind = 'authorization' and amount_minor <= 200) where n >= 15""",

@@ -84,6 +84,11 @@ def merchant(firm: Firm) -> Subject:
     return Subject("merchant", firm.merchant)
 
 
+def card(who: Person) -> Subject:
+    """A card."""
+    return Subject("card", who.card)
+
+
 def device(who: Person) -> Subject:
     """A device."""
     return Subject("device", who.device)

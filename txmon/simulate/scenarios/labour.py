@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from txmon.simulate.catalogue import LX, Subject, account, device, merchant, plants
+from txmon.simulate.catalogue import LX, Subject, account, device, plants
 from txmon.simulate.life import employer, pay_wage, shopping
 from txmon.simulate.story import Story, later
 
@@ -42,7 +42,7 @@ def recruitment_fee(s: Story) -> Subject:
     for day in s.days(s.count((8, 14), (2, 3)), 0, 56):
         amount = s.euros(650, 4800, 50)
         s.pay((s.outsider(), agency), s.at(day), amount, rail="sepa", channel="web", purpose="FEES")
-    return merchant(agency)
+    return account(agency)
 
 
 @plants("debt-instalment", LX, days=180)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from txmon.simulate.catalogue import SX, Subject, account, plants
+from txmon.simulate.catalogue import SX, Subject, account, card, plants
 from txmon.simulate.life import shopping
 from txmon.simulate.story import Story, later
 
@@ -53,7 +53,7 @@ def refund_same(s: Story) -> Subject:
         paid = s.pay((person, hotel), time, price)
         back = later(time, days=s.between(1, 5), hours=1)
         s.give_back((hotel, person), back, price, related=paid, channel="pos")
-    return account(person)
+    return card(person)
 
 
 @plants("hotel-preauth-no-capture", SX, days=30)
@@ -65,4 +65,4 @@ def no_capture(s: Story) -> Subject:
         time = s.at(day, (14, 21))
         s.pay((person, s.shop("lodging")), time, s.euros(60, 180), kind="authorization")
         s.cash(person, later(time, hours=1), s.euros(60, 200, 10), out=True)
-    return account(person)
+    return card(person)

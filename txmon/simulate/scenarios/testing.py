@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from txmon.simulate.catalogue import ML, Subject, device, merchant, plants
+from txmon.simulate.catalogue import ML, Subject, merchant, plants
 from txmon.simulate.story import Story, later
 
 
@@ -17,7 +17,7 @@ def card_testing(s: Story) -> Subject:
         status = "declined" if s.chance(0.7) else "approved"
         time = later(start, minutes=number * 0.2)
         s.pay((hand, shop), time, s.between(10, 200), kind="authorization", channel="ecom", status=status)
-    return device(tester)
+    return merchant(shop)
 
 
 @plants("bin-enumeration", ML, days=3)
