@@ -1,6 +1,6 @@
 """Fingerprints of events: the idempotency key, and the content behind it.
 
-The key is a 128-bit keyed hash of (source, event_id); the content a 48-bit hash over every other column.
+The key is a 128-bit keyed hash of (source, event_id); the content a 42-bit hash over every other column.
 A column that is null adds nothing, so a column added to the schema later changes no old content. Owns
 hashing of columns; `txmon.engine.dedup` owns the table.
 """

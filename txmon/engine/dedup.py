@@ -17,8 +17,10 @@ from txmon.jit import kernel
 
 ACCEPTED, DUPLICATE, CONFLICT, TOO_LATE = range(4)
 DAY_US = 86_400_000_000
-# A third word carries 48 bits of content and 16 of the day on which the identity was last accepted.
-_CONTENT = np.int64(~0xFFFF)
+# A third word carries 42 bits of content and 22 of the day on which the identity was last accepted, which
+# is enough for every date that can be written with four digits of the year.
+_DAY = np.int64(0x3FFFFF)
+_CONTENT = np.int64(~0x3FFFFF)
 
 
 @kernel
@@ -32,7 +34,7 @@ def _admit(table: Words, ids: Words, content: Words, time: I64, verdict: np.ndar
         while table[s, 2] != 0 and (table[s, 0] != ids[i, 0] or table[s, 1] != ids[i, 1]):
             s = (s + 1) & mask
         day = max(cell[0] // DAY_US, np.int64(0))
-        if table[s, 2] != 0 and (table[s, 2] & 0xFFFF) + cell[2] >= day:
+        if table[s, 2] != 0 and (table[s, 2] & _DAY) + cell[2] >= day:
             same = (table[s, 2] & _CONTENT) == (content[i] & _CONTENT)
             verdict[i] = DUPLICATE if same else CONFLICT
             continue
@@ -55,7 +57,7 @@ def _copy_live(old: Words, new: Words, oldest_day: int) -> int:
     mask = new.shape[0] - 1
     count = 0
     for i in range(old.shape[0]):
-        if old[i, 2] == 0 or (old[i, 2] & 0xFFFF) < oldest_day:
+        if old[i, 2] == 0 or (old[i, 2] & _DAY) < oldest_day:
             continue
         s = slot_of(old[i, 0], old[i, 1], mask)
         while new[s, 2] != 0:
@@ -103,7 +105,7 @@ class Gate:
     def _rebuild(self) -> None:
         """Forget what is past the horizon; double the table if that frees too little."""
         oldest = max(self.watermark_us // DAY_US, 0) - int(self._cell[2])
-        live = int(((self._table[:, 2] != 0) & ((self._table[:, 2] & 0xFFFF) >= oldest)).sum())
+        live = int(((self._table[:, 2] != 0) & ((self._table[:, 2] & _DAY) >= oldest)).sum())
         slots = self._table.shape[0] * (2 if live > self._table.shape[0] * 0.4 else 1)
         table = np.zeros((slots, 3), np.int64)
         self._cell[1] = _copy_live(self._table, table, oldest)
