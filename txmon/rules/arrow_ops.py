@@ -150,14 +150,15 @@ def _divide(_call: Call, args: list[Vec]) -> Vec:
 def _modulo(call: Call, args: list[Vec]) -> Vec:
     """Remainder with the sign of the dividend."""
     left, right = args
+    ok = both(left.ok, right.ok)
     zero = np.equal(right.data, 0)
-    divisor = np.where(zero | (np.equal(right.data, -1)), 1, right.data)
     if call.unit in DOUBLES:
-        divisor = np.where(zero, 1.0, right.data)
-    result = np.fmod(left.data, _shape(divisor))
-    vec = finite(result, True) if call.unit in DOUBLES else Vec(result, True)
-    vec.ok = both(vec.ok, both(left.ok, right.ok))
-    return known(vec, _shape(~zero))
+        result = finite(np.fmod(left.data, _shape(np.where(zero, 1.0, right.data))), ok)
+        return known(result, _shape(~zero))
+    minus = np.equal(right.data, -1)
+    result = Vec(np.fmod(left.data, _shape(np.where(zero | minus, 1, right.data))), ok)
+    # the lowest integer divided by -1 overflows, as its negation does
+    return known(result, _shape(~zero & ~(minus & np.equal(left.data, _MIN64))))
 
 
 def _negate(call: Call, args: list[Vec]) -> Vec:

@@ -174,7 +174,9 @@ def check_expression(
         return expr, used
     converted = convert(expr, unit, scope.money_scale)
     if converted is None:
-        errors.append(node.error(f"{scope.place} must be {article(unit)}, not {article(expr.unit)}"))
+        start = len(node.text) - len(node.text.lstrip())
+        detail = f"{scope.place} must be {article(unit)}, not {article(expr.unit)}"
+        errors.append(node.error_at(start, detail))
     return converted, used
 
 

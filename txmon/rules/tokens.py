@@ -101,6 +101,7 @@ def tokenize(text: str) -> list[Token]:
         if match.lastgroup != "space":
             tokens.append(_token(match, tokens))
             if len(tokens) > MAX_TOKENS:
+                _check_nesting(tokens)
                 raise ExpressionError(
                     f"more than {MAX_TOKENS} tokens; split it into several rules or lets", at
                 )
