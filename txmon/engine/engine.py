@@ -304,8 +304,8 @@ class Engine:
             owner.restore(by_part.get(part, {}))
 
     @property
-    def rows_scanned(self) -> int:
-        """Rows read for late evaluations so far: what lateness costs."""
+    def rows_looked_back(self) -> int:
+        """Rows read so far for past times: late events, second evaluations, marks of time, past months."""
         return sum(s.group.rows_scanned for s in self.store.slots)
 
 

@@ -68,7 +68,7 @@ class FeatureStore:
 
     @property
     def longest_us(self) -> int:
-        """Longest reach of any window that is kept, in microseconds; detectors that no rule uses keep none."""
+        """Longest reach of the windows that are kept, in us; a detector that no rule uses keeps none."""
         return max((feature.window.reach_us for feature in self.place), default=0)
 
     def level(self, feature: Feature) -> int:

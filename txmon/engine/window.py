@@ -14,6 +14,7 @@ from txmon.engine.int128 import add128, neg128, square128
 from txmon.engine.slab import (
     D_DISTINCT,
     D_MASK,
+    D_MASKS,
     find_last,
     masked,
     number_at,
@@ -36,6 +37,18 @@ from txmon.engine.state import (
 )
 from txmon.engine.treap import treap_insert, treap_remove
 from txmon.jit import inline
+
+# Position of the lowest set bit by a de Bruijn sequence (C. Leiserson, H. Prokop, K. Randall, 1998).
+_DE_BRUIJN = np.uint64(0x03F79D71B4CB0A89)
+_POSITIONS = np.zeros(64, np.int64)
+for _bit in range(64):
+    _POSITIONS[((int(_DE_BRUIJN) << _bit) & (2**64 - 1)) >> 58] = _bit
+
+
+@inline
+def lowest_bit(bits: int) -> int:
+    """Number of the lowest set bit of an unsigned word that is not zero."""
+    return _POSITIONS[np.int64(((bits & (~bits + np.uint64(1))) * _DE_BRUIJN) >> np.uint64(58))]
 
 
 @inline
@@ -217,46 +230,45 @@ def enter(L: Layout, S: State, k: int, number: int, late: bool) -> None:
     """Count a new row in the windows it lies in; `S.lows` are the windows' lower bounds at the head."""
     r = physical(S, k, number)
     t = S.rows[r, 0]
-    for m in range(L.mval.shape[0]):
-        word = S.rows[r, L.dims[D_MASK] + (m >> 6)] >> (m & 63)
-        if word & 1 == 0:
-            if word == 0 and m & 63 == 0 and m + 64 >= L.mval.shape[0]:
-                break
-            continue
-        c = L.mval[m]
-        v = S.rows[r, c] if c >= 0 else 0
-        newest, previous = False, TIME_MIN
-        if L.mdist[m] >= 0:
-            newest, previous = _last_occurrence(L, S, k, m, number)
-        in_max, in_min = True, True
-        if L.mmax[m] >= 0:
-            if late:
-                in_max = _stack_place(S, k, L.mmax[m], L.mmaxt[m], c, 1, number)
-            else:
-                _stack_push(S, k, L.mmax[m], L.mmaxt[m], c, 1, number)
-        if L.mmin[m] >= 0:
-            if late:
-                in_min = _stack_place(S, k, L.mmin[m], L.mmint[m], c, -1, number)
-            else:
-                _stack_push(S, k, L.mmin[m], L.mmint[m], c, -1, number)
-        for j in range(L.mwptr[m], L.mwptr[m + 1]):
-            w = L.mwin[j]
-            if t <= S.lows[w]:
-                continue
-            e = L.entry[m, w]
-            S.keys[k, L.e_n[e]] += 1
-            if L.e_s[e] >= 0:
-                _add_sum(S, k, L.e_s[e], v)
-            if L.e_q[e] >= 0:
-                _add_square(S, k, L.e_q[e], v, 1)
-            if L.e_d[e] >= 0 and newest and previous <= S.lows[w]:
-                S.keys[k, L.e_d[e]] += 1
-            if L.e_x[e] >= 0 and in_max:
-                _front(S, k, L.e_x[e], c, 1, number, v)
-            if L.e_i[e] >= 0 and in_min:
-                _front(S, k, L.e_i[e], c, -1, number, v)
-            if L.e_t[e] >= 0:
-                S.keys[k, L.e_t[e]] = treap_insert(S.nodes, S.meta, S.path, S.keys[k, L.e_t[e]], v)
+    for word in range(L.dims[D_MASKS]):
+        bits = np.uint64(S.rows[r, L.dims[D_MASK] + word])
+        while bits != 0:
+            m = 64 * word + lowest_bit(bits)
+            bits &= bits - np.uint64(1)
+            c = L.mval[m]
+            v = S.rows[r, c] if c >= 0 else 0
+            newest, previous = False, TIME_MIN
+            if L.mdist[m] >= 0:
+                newest, previous = _last_occurrence(L, S, k, m, number)
+            in_max, in_min = True, True
+            if L.mmax[m] >= 0:
+                if late:
+                    in_max = _stack_place(S, k, L.mmax[m], L.mmaxt[m], c, 1, number)
+                else:
+                    _stack_push(S, k, L.mmax[m], L.mmaxt[m], c, 1, number)
+            if L.mmin[m] >= 0:
+                if late:
+                    in_min = _stack_place(S, k, L.mmin[m], L.mmint[m], c, -1, number)
+                else:
+                    _stack_push(S, k, L.mmin[m], L.mmint[m], c, -1, number)
+            for j in range(L.mwptr[m], L.mwptr[m + 1]):
+                w = L.mwin[j]
+                if t <= S.lows[w]:
+                    continue
+                e = L.entry[m, w]
+                S.keys[k, L.e_n[e]] += 1
+                if L.e_s[e] >= 0:
+                    _add_sum(S, k, L.e_s[e], v)
+                if L.e_q[e] >= 0:
+                    _add_square(S, k, L.e_q[e], v, 1)
+                if L.e_d[e] >= 0 and newest and previous <= S.lows[w]:
+                    S.keys[k, L.e_d[e]] += 1
+                if L.e_x[e] >= 0 and in_max:
+                    _front(S, k, L.e_x[e], c, 1, number, v)
+                if L.e_i[e] >= 0 and in_min:
+                    _front(S, k, L.e_i[e], c, -1, number, v)
+                if L.e_t[e] >= 0:
+                    S.keys[k, L.e_t[e]] = treap_insert(S.nodes, S.meta, S.path, S.keys[k, L.e_t[e]], v)
 
 
 @inline
@@ -297,8 +309,9 @@ def shift_positions(L: Layout, S: State, k: int, q: int) -> None:
 def note_last(L: Layout, S: State, k: int, position: int) -> None:
     """After a row took the last position: remember it for first, last and lag."""
     r = row_at(S, k, position)
-    for m in range(L.mval.shape[0]):
-        if L.mlast[m] >= 0 and masked(L, S, r, m):
+    for j in range(L.m_last_list.shape[0]):
+        m = L.m_last_list[j]
+        if masked(L, S, r, m):
             S.keys[k, L.mlast[m]] = position
 
 

@@ -30,7 +30,7 @@ _REFUSED = {
     dedup.CONFLICT: (
         "event_id",
         "conflict",
-        "an event with this source and id was accepted before with other content; send a correction under a new id",
+        "an event with this source and id was accepted before with other content; send corrections under new ids",
     ),
     dedup.TOO_LATE: (
         "event_time",
@@ -54,7 +54,7 @@ class Summary:
     events_per_second: float = 0.0
     peak_rss_mb: float = 0.0
     unconverted: int = 0
-    late_rows_scanned: int = 0
+    rows_looked_back: int = 0
     quarantine_reasons: dict[str, int] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, object]:
@@ -75,7 +75,9 @@ def score(source: Source, feed: Feed, scorer: Scorer, out: Path) -> Summary:
         hits = pq.ParquetWriter(out / HITS_FILE, HIT_COLUMNS, compression="zstd")
         refused = pq.ParquetWriter(out / QUARANTINE_FILE, QUARANTINE, compression="zstd")
     except OSError as error:
-        raise InputError(f"cannot write below {out}: {error.strerror}; name another folder with --out") from error
+        raise InputError(
+            f"cannot write below {out}: {error.strerror}; name another folder with --out"
+        ) from error
     summary, reasons = Summary(), Counter[str]()
     started = monotonic_s()
     with hits, refused:
@@ -95,7 +97,7 @@ def score(source: Source, feed: Feed, scorer: Scorer, out: Path) -> Summary:
     summary.events_per_second = round(summary.events / summary.seconds, 1) if summary.seconds else 0.0
     summary.seconds = round(summary.seconds, 3)
     summary.peak_rss_mb = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1)
-    summary.late_rows_scanned = scorer.engine.rows_scanned
+    summary.rows_looked_back = scorer.engine.rows_looked_back
     summary.quarantine_reasons = dict(sorted(reasons.items()))
     return summary
 
@@ -107,7 +109,9 @@ def _refused(batch: FeedBatch, verdict: np.ndarray, feed: Feed) -> Sequence[pa.T
         rows = np.flatnonzero(verdict == code)
         if len(rows):
             events = batch.events.take(pa.array(rows))
-            tables.append(quarantine_rows(events, name, reason, message, feed=feed.name, lines=batch.lines[rows]))
+            tables.append(
+                quarantine_rows(events, name, reason, message, feed=feed.name, lines=batch.lines[rows])
+            )
     return tables
 
 
@@ -119,4 +123,6 @@ def _count(
     summary.duplicates += int((verdict == dedup.DUPLICATE).sum())
     summary.quarantined += quarantined
     summary.hits += hits
-    summary.unconverted += int((accepted.column("unconverted").combine_chunks().true_count) if len(accepted) else 0)
+    summary.unconverted += int(
+        (accepted.column("unconverted").combine_chunks().true_count) if len(accepted) else 0
+    )
