@@ -30,7 +30,7 @@ _REFUSED = {
     dedup.CONFLICT: (
         "event_id",
         "conflict",
-        "an event with this source and id was accepted before with other content; send corrections under new ids",
+        "this source and id were accepted before with other content; send a correction under a new id",
     ),
     dedup.TOO_LATE: (
         "event_time",
