@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -34,32 +35,46 @@ def at(days: float = 0.0, hours: float = 0.0, minutes: float = 0.0) -> int:
     return START_US + round(days * DAY + hours * HOUR + minutes * MINUTE)
 
 
-def event(event_id: str, time: int, **columns: Any) -> dict[str, Any]:
+class Row(dict[str, Any]):
+    """A canonical event as a dict that prints only what is set: failing examples stay readable."""
+
+    def __repr__(self) -> str:
+        shown = {k: v for k, v in self.items() if v is not None and v != _USUAL.get(k)}
+        return f"<{' '.join(f'{k}={v}' for k, v in shown.items())}>"
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        """What hypothesis asks for."""
+        printer.text(repr(self))
+
+    def __or__(self, other: Mapping[str, Any]) -> Row:
+        return Row({**self, **other})
+
+
+_USUAL: dict[str, Any] = {
+    "source": "test",
+    "time_resolution": "us",
+    "kind": "payment",
+    "mode": "live",
+    "entity": "default",
+    "currency": "EUR",
+    "base_currency": "EUR",
+    "unconverted": False,
+    "auth_is_final": False,
+}
+
+
+def event(event_id: str, time: int, **columns: Any) -> Row:
     """A canonical event of EUR 1.00, approved or whatever `columns` say.
 
     `amount` is in minor units of EUR; `amount=None` is an event without money.
     """
     amount = columns.pop("amount", 100)
-    row: dict[str, Any] = dict.fromkeys(CANONICAL.names)
-    row |= {
-        "event_id": event_id,
-        "source": "test",
-        "event_time": time,
-        "time_resolution": "us",
-        "kind": "payment",
-        "mode": "live",
-        "entity": "default",
-        "amount_minor": amount,
-        "amount_base_minor": amount,
-        "currency": None if amount is None else "EUR",
-        "base_currency": "EUR",
-        "unconverted": False,
-        "auth_is_final": False,
-    }
+    money = {"amount_minor": amount, "amount_base_minor": amount, "currency": None if amount is None else "EUR"}
+    row = Row(dict.fromkeys(CANONICAL.names)) | _USUAL | {"event_id": event_id, "event_time": time} | money
     return row | columns
 
 
-def tick(event_id: str, time: int, **columns: Any) -> dict[str, Any]:
+def tick(event_id: str, time: int, **columns: Any) -> Row:
     """A journaled mark of time."""
     return event(event_id, time, kind="tick", amount=None, **columns)
 
@@ -84,9 +99,20 @@ def write_pack(folder: Path, *rules: Mapping[str, Any], **files: Any) -> Path:
     return folder
 
 
+class ShortPlan(Plan):
+    """A plan that prints its rules' ids only."""
+
+    def __repr__(self) -> str:
+        return f"<plan {' '.join(r.id for r in self.rules)}>"
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        printer.text(repr(self))
+
+
 def plan_of(folder: Path, *rules: Mapping[str, Any], entity_tz: str | None = None, **files: Any) -> Plan:
     """Write a pack and load it."""
-    return load_pack([write_pack(folder, *rules, **files)], entity_tz=entity_tz)
+    plan = load_pack([write_pack(folder, *rules, **files)], entity_tz=entity_tz)
+    return ShortPlan(**{f.name: getattr(plan, f.name) for f in fields(Plan)})
 
 
 def run(

@@ -49,7 +49,7 @@ def rows(draw: st.DrawFn, most: int = 45, in_order: bool | None = None) -> list[
         amount = draw(_AMOUNTS)
         row = event(f"e{number}", time, amount=amount, ip="i", **columns)
         if draw(st.integers(0, 7)) == 0:
-            row |= {"amount_base_minor": None, "unconverted": True, "currency": "USD"}
+            row = row | {"amount_base_minor": None, "unconverted": True, "currency": "USD"}
         found.append(row)
     return found
 

@@ -195,3 +195,22 @@ def test_a_burst_of_late_events_is_evaluated_in_portions(tmp_path: Path, monkeyp
     for portion in (1, 2, 5, 64):
         monkeypatch.setattr("txmon.engine.again.PORTION_ROWS", portion)
         assert run(plan, table(rows))[1].equals(expected)
+
+
+def test_both_legs_of_a_late_event_ask_an_events_window_from_the_start(tmp_path: Path) -> None:
+    """Regression: the in leg went on where the out leg had stopped, and saw later events at an earlier time."""
+    plan = plan_of(
+        tmp_path,
+        {
+            "id": "r",
+            "subject": "account",
+            "let": {"n": "count(*) over payer_1d", "s": "sum(amount) over payer_1d"},
+            "when": "true",
+        },
+    )
+    both = {"payer": "a", "payee": "a"}
+    rows = [event("x", START_US + 2 * HOUR, **both), event("y", START_US + 9 * HOUR, **both), event("l", START_US, **both)]
+    late = hits_of(run(plan, table(rows))[1], trigger="late")
+    assert [(h["event_id"], h["leg"], h["as_of"], h["features"]["n"]) for h in late] == [
+        ("l", leg, moment(START_US + 2 * HOUR), 2) for leg in ("out", "in")
+    ]

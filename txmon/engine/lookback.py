@@ -283,6 +283,8 @@ def lookback(L: Layout, S: State, requests: Requests, work: Work, out: Output) -
             continue
         t, newest = requests.time[i], requests.order[i]
         again = i > 0 and requests.key[i - 1] == code and requests.order[i - 1] == newest
+        # the two legs of one event ask for the same row of an events' window, each from its first time on
+        again = again and requests.time[i - 1] <= t
         if not again:
             stamp += 1
             for e in range(work.acc.shape[0]):
