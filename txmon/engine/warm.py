@@ -36,7 +36,7 @@ def warm_up(say: Callable[[str], None]) -> None:
     time = np.array([2, 3, 1], np.int64)
     key, order = np.zeros(n, np.int64), np.arange(n)
     values = np.ones((n, 1), np.int64)
-    batch = st.Batch(key, time, order, np.full((n, 1), 3, np.int64), values, np.ones(n, np.bool_))
+    batch = st.Batch(key, time, order, np.ones((n, 1), np.int64), values, np.ones(n, np.bool_))
     group.advance(batch, st.TIME_MIN)
     group.at(key, time, order, np.ones(len(features), np.bool_))
     group.later_times(key, time, order, 10)
