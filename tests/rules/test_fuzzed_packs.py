@@ -9,15 +9,33 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rulekit import RULE, pack
 
-from txmon.errors import RuleErrors
+from txmon.errors import RuleError, RuleErrors, SourceLocation
 from txmon.rules.pack import load_pack
 from txmon.rules.yamlnode import parse_yaml
 
 WORDS = (
-    "amount payer count(*) over payer_7d and or not ( ) , in like between case when then else end null true "
-    "1 0.5 'a' :p + - * / % || = <> < >= is distinct from cast as double interval '2 days' sum( avg( lag( "
-    "filter (where over list( hits( anomaly( event_time coalesce( \" ' ; -- [ ] {"
-).split()
+    *("amount", "payer", "count(*)", "over", "payer_7d", "and", "or", "not", "(", ")", ",", "in", "like"),
+    *(
+        "between",
+        "case",
+        "when",
+        "then",
+        "else",
+        "end",
+        "null",
+        "true",
+        "1",
+        "0.5",
+        "'a'",
+        ":p",
+        "+",
+        "-",
+        "*",
+    ),
+    *("/", "%", "||", "=", "<>", "<", ">=", "is", "distinct", "from", "cast", "as", "double", "interval"),
+    *("'2 days'", "sum(", "avg(", "lag(", "filter", "(where", "list(", "hits(", "anomaly(", "event_time"),
+    *("coalesce(", '"', "'", ";", "--", "[", "]", "{"),
+)
 TEXTS = st.one_of(
     st.text(max_size=60),
     st.lists(st.sampled_from(WORDS), max_size=30).map(" ".join),
@@ -26,11 +44,12 @@ TEXTS = st.one_of(
 
 
 def load(root: Path) -> None:
+    found: tuple[RuleError, ...] = ()
     try:
         load_pack(root)
     except RuleErrors as errors:
-        assert errors.errors
-        assert all(e.source.line >= 1 and e.source.column >= 1 and e.detail for e in errors.errors)
+        found = errors.errors or (RuleError("no error is named", SourceLocation("", 0)),)
+    assert all(e.source.line >= 1 and e.source.column >= 1 and e.detail for e in found)
 
 
 @given(when=TEXTS, let=TEXTS)
@@ -80,7 +99,7 @@ BOMBS = {
 
 @pytest.mark.parametrize("name", BOMBS)
 def test_yaml_that_is_refused(name: str) -> None:
-    root, errors = parse_yaml(BOMBS[name], "x.yaml")
+    _, errors = parse_yaml(BOMBS[name], "x.yaml")
     assert errors
     assert all(e.source.path == "x.yaml" for e in errors)
 
@@ -92,8 +111,8 @@ def test_scalars_are_what_they_look_like() -> None:
     assert not errors
     shown = {key: str(value) for key, value in root.plain().items()}
     assert shown == {
-        "a": "NO", "b": "12:30", "c": "10", "d": "1.50", "e": "True", "f": "None", "g": "2026-01-01", "h": "5",
-        "i": "1E+3", "j": "0.5", "k": "-7",
+        "a": "NO", "b": "12:30", "c": "10", "d": "1.50", "e": "True", "f": "None", "g": "2026-01-01",
+        "h": "5", "i": "1E+3", "j": "0.5", "k": "-7",
     }  # fmt: skip
 
 

@@ -16,12 +16,11 @@ import pyarrow as pa
 
 from txmon.anomaly import make_detector
 from txmon.engine.engine import Engine
-from txmon.engine.hits import detectors_read
 from txmon.errors import RuleError, RuleErrors
 from txmon.model.rates import Rates
 from txmon.rules.ir import Call, Plan, Rule, Unit
 from txmon.rules.pack import Pack
-from txmon.rules.planner import features, referred_rules
+from txmon.rules.planner import features, read_detectors, referred_rules
 from txmon.rules.rulefile import SCORED
 from txmon.rules.sql import rule_steps
 from txmon.rules.testing import RuleTest, read_tests
@@ -92,7 +91,7 @@ def plan_of(rule: Rule, plan: Plan) -> Plan:
         for level in plan.levels
         if any(each.id in kept for each in level)
     )
-    used = {name for level in levels for each in level for name in detectors_read(each)}
+    used = {name for level in levels for each in level for name in read_detectors(each)}
     detectors = tuple(d for d in plan.detectors if d.id in used)
     flat = [each for level in levels for each in level]
     return replace(plan, levels=levels, detectors=detectors, features=features(flat, detectors))

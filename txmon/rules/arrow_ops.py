@@ -155,10 +155,9 @@ def _modulo(call: Call, args: list[Vec]) -> Vec:
     if call.unit in DOUBLES:
         result = finite(np.fmod(left.data, _shape(np.where(zero, 1.0, right.data))), ok)
         return known(result, _shape(~zero))
-    minus = np.equal(right.data, -1)
-    result = Vec(np.fmod(left.data, _shape(np.where(zero | minus, 1, right.data))), ok)
-    # the lowest integer divided by -1 overflows, as its negation does
-    return known(result, _shape(~zero & ~(minus & np.equal(left.data, _MIN64))))
+    # the remainder by -1 is 0; asked of the lowest integer, the processor would fault
+    divisor = np.where(zero | np.equal(right.data, -1), 1, right.data)
+    return known(Vec(np.fmod(left.data, _shape(divisor)), ok), _shape(~zero))
 
 
 def _negate(call: Call, args: list[Vec]) -> Vec:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from graphlib import CycleError, TopologicalSorter
 
 from txmon.errors import RuleError, SourceLocation
-from txmon.rules.ir import Detector, Feature, Rule, expression_features, rule_features
+from txmon.rules.ir import AnomalyRef, Detector, Feature, Rule, expression_features, rule_features, walk
 
 
 def referred_rules(rule: Rule) -> frozenset[str]:
@@ -39,12 +39,19 @@ def levels(rules: Sequence[Rule], errors: list[RuleError]) -> tuple[tuple[Rule, 
     return tuple(found)
 
 
-def features(rules: Iterable[Rule], detectors: Iterable[Detector]) -> tuple[Feature, ...]:
-    """Every feature once, in order of first use by level and id, then by the detectors."""
+def read_detectors(rule: Rule) -> frozenset[str]:
+    """Ids of the detectors whose scores a rule reads."""
+    exprs = (rule.when, *(expr for _, expr in rule.let))
+    return frozenset(node.detector for expr in exprs for node in walk(expr) if isinstance(node, AnomalyRef))
+
+
+def features(rules: Sequence[Rule], detectors: Iterable[Detector]) -> tuple[Feature, ...]:
+    """Every feature once, in order of first use by level and id, then by the detectors that rules read."""
     found: dict[Feature, None] = {}
     for rule in rules:
         found.update(dict.fromkeys(rule_features(rule)))
+    read = {identity for rule in rules for identity in read_detectors(rule)}
     for detector in detectors:
-        for _, expr in detector.inputs:
+        for _, expr in detector.inputs if detector.id in read else ():
             found.update(dict.fromkeys(expression_features(expr)))
     return tuple(found)

@@ -210,7 +210,7 @@ class SqlExpr:
         plain = f"({left} {expr.op} {right})"
         if expr.unit in DOUBLES:
             return plain if self._size(expr).most < math.inf else _finite(plain)
-        return plain if self._size(expr).most <= INT64_MAX else f"try({plain})"
+        return plain if self._size(expr).most <= INT64_MAX else _fits(f"{left}::hugeint {expr.op} {right}")
 
     def divide(self, expr: Call) -> str:
         """Quotient as a double; null for x/0."""
@@ -227,16 +227,20 @@ class SqlExpr:
         left, right = (self(arg) for arg in expr.args)
         if isinstance(expr.args[1], Literal_) and expr.args[1].value not in (None, 0, -1):
             return f"({left} % {right})"
-        plain = f"({left} % {_not_zero(right)})"
-        return _finite(plain) if expr.unit in DOUBLES else f"try({plain})"
+        if expr.unit in DOUBLES:
+            return _finite(f"({left} % {_not_zero(right)})")
+        divisor = _not_zero(right)
+        if divisor == right:  # too long to be repeated
+            divisor = f"list_filter([{right}], lambda d: d <> 0)[1]"
+        return _fits(f"{left}::hugeint % {divisor}")
 
     def sign(self, expr: Call) -> str:
         """Negation and absolute value."""
         shown = self(expr.args[0])
-        plain = f"(-{shown})" if expr.op == "neg" else f"abs({shown})"
-        return (
-            plain if expr.unit in DOUBLES or self._size(expr.args[0]).most <= INT64_MAX else f"try({plain})"
-        )
+        form = "(-{0})" if expr.op == "neg" else "abs({0})"
+        if expr.unit in DOUBLES or self._size(expr.args[0]).most <= INT64_MAX:
+            return form.format(shown)
+        return _fits(form.format(f"({shown}::hugeint)"))
 
     def rounding(self, expr: Call) -> str:
         """Floor, ceil and round; money to whole major units."""
@@ -247,12 +251,12 @@ class SqlExpr:
             return f"{expr.op}({shown})"
         step = self(expr.args[1])
         if expr.op == "floor":
-            return f"try({shown} - (({shown} % {step}) + {step}) % {step})"
+            return _fits(f"{shown}::hugeint - (({shown} % {step}) + {step}) % {step}")
         if expr.op == "ceil":
-            return f"try({shown} + ((-({shown} % {step})) + {step}) % {step})"
+            return _fits(f"{shown}::hugeint + ((-({shown} % {step})) + {step}) % {step}")
         rest = f"abs({shown} % {step})"
         up = f"case when 2 * {rest} >= {step} then sign({shown}) * {step} else 0 end"
-        return f"try({shown} - {shown} % {step} + {up})"
+        return _fits(f"{shown}::hugeint - {shown} % {step} + {up}")
 
     def in_list(self, expr: Call) -> str:
         """Membership on the row's UTC date, dates inclusive."""
@@ -348,6 +352,11 @@ def _not_zero(shown: str) -> str:
     return f"nullif({shown}, 0)" if len(shown) <= 60 else shown
 
 
+def _fits(shown: str) -> str:
+    """Null where a whole number leaves 64 bits (TRY does not go with subqueries)."""
+    return f"try_cast({shown} as bigint)"
+
+
 def _finite(shown: str) -> str:
     """Null where a double is not finite, with the operand written and planned once."""
     return f"list_filter([{shown}], lambda d: isfinite(d))[1]"
@@ -384,7 +393,7 @@ def _text_number(render: SqlExpr, expr: Call) -> str:
 def _to_text(render: SqlExpr, expr: Call) -> str:
     shown = render(expr.args[0])
     if expr.args[0].unit is Unit.DATE:
-        return f"try(cast(date '1970-01-01' + {shown} as varchar))"
+        return f"cast(date '1970-01-01' + {shown} as varchar)"
     return f"cast({shown} as varchar)"
 
 
