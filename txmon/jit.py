@@ -27,7 +27,7 @@ _PACKAGES = ("engine", "anomaly")
 def cache_folder() -> Path:
     """Folder of compiled code: below `NUMBA_CACHE_DIR`, else the user's cache folder."""
     root = Path(__file__).parent
-    digest = hashlib.sha256(numba.__version__.encode())
+    digest = hashlib.sha256(numba.__version__.encode() + Path(__file__).read_bytes())
     for file in sorted(f for p in _PACKAGES for f in (root / p).glob("*.py")):
         text = file.read_bytes()
         # modules with kernels, and the constants that are compiled into them

@@ -21,7 +21,7 @@ def merchant_break(s: Story) -> Subject:
     return merchant(shop)
 
 
-@plants("payer-behaviour-anomaly", OTHER, days=120)
+@plants("payer-behaviour-anomaly", OTHER, days=120, also=("payer-amount-anomaly",))
 def payer_break(s: Story) -> Subject:
     """A quiet account suddenly pays large sums at night, abroad, to many. AMLX T0138 analog, numbers ours."""
     person = s.person()
