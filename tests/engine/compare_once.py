@@ -6,6 +6,7 @@ Used on copies of the package into which a fault was planted (`test_planted_faul
 
 from __future__ import annotations
 
+import itertools
 import sys
 import tempfile
 import warnings
@@ -28,11 +29,14 @@ CASES: dict[str, tuple[tuple[str, ...], str]] = {
 }
 
 
-def edges(offset: int) -> list[dict[str, Any]]:
-    """One key, half days apart and around a change of month in the zone of the plan, out of order."""
-    turn = at(days=26, hours=11)  # 1 February in Berlin
-    times = [at(days=k / 2) for k in range(12)] + [turn + d for d in (-DAY, -1, 0, 1, DAY)]
-    order = [(i * 7 + offset) % len(times) for i in range(len(times))]
+TURN = at(days=26, hours=11)  # 1 February in the zone of the plan
+HALF_DAYS = [at(days=k / 2) for k in range(12)]
+EDGES = (HALF_DAYS, [*HALF_DAYS[:3], *(TURN + d for d in (-DAY, -1, 0, 1, DAY))])
+
+
+def edges(times: list[int], offset: int) -> list[dict[str, Any]]:
+    """One key whose events lie exactly a window apart, or around a change of month, out of order."""
+    order = [(i * 5 + offset) % len(times) for i in range(len(times))]
     return [
         event(f"e{i}", times[place], amount=100 * (place % 3), ip="i", payer="p1", payee="x", city="uv"[place % 2])
         for i, place in enumerate(order)
@@ -52,8 +56,8 @@ def main() -> int:
             case.check(stream, [len(stream) // 2])
 
         try:
-            for offset in (0, 1, 5):
-                stream = edges(offset)
+            for times, offset in itertools.product(EDGES, (0, 1, 4)):
+                stream = edges(times, offset)
                 case.check(stream, [5])
                 case.check(sorted(stream, key=lambda r: (r["event_time"], r["event_id"])), [])
             check()
