@@ -7,6 +7,7 @@ and the account of state; scoring is the scorer's.
 from __future__ import annotations
 
 import statistics
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,13 +35,15 @@ TIMED = 10  # batches at the end, timed one by one; at most half of all
 class History:
     """Figures behind `events` events of history, all of them inside the longest window.
 
-    us_per_event: median over the last batches of 50,000 events. bytes_per_event: rows, positions and
-    distinct values of all groups. bytes_per_key: a key's line in all groups, its text and its code.
+    us_per_event, cpu_us_per_event: wall and processor time, median over the last batches.
+    bytes_per_event: rows, positions and distinct values of all groups.
+    bytes_per_key: a key's line in all groups, its text and its code.
     bytes_per_identity: the table of duplicates.
     """
 
     events: int
     us_per_event: float
+    cpu_us_per_event: float
     bytes_per_event: float
     bytes_per_key: float
     bytes_per_identity: float
@@ -55,15 +58,16 @@ def run_history(events: int, pack: Path) -> History:
     for batch in Stream(Shape.scaled(2_000)).batches(1_000):
         Scorer(plan).apply(_canonical(batch, context))
     scorer = Scorer(plan)
-    seconds: list[float] = []
+    costs: list[tuple[float, float]] = []
     for batch in Stream(Shape.scaled(events)).batches(ROWS):
         table = _canonical(batch, context)
-        started = monotonic_s()
+        started, cpu = monotonic_s(), time.process_time()
         scorer.apply(table)
-        seconds.append((monotonic_s() - started) / len(table))
-    timed = max(1, min(TIMED, len(seconds) // 2))
-    cost = statistics.median(seconds[-timed:]) * 1e6
-    return History(events, round(cost, 3), *_bytes(scorer, events), peak_rss_mb())
+        wall, cpu = monotonic_s() - started, time.process_time() - cpu
+        costs.append((wall / len(table), cpu / len(table)))
+    timed = costs[-max(1, min(TIMED, len(costs) // 2)) :]
+    wall, cpu = (round(statistics.median(part) * 1e6, 3) for part in zip(*timed, strict=True))
+    return History(events, wall, cpu, *_bytes(scorer, events), peak_rss_mb())
 
 
 def _canonical(batch: pa.Table, context: Context) -> pa.Table:

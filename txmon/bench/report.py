@@ -21,6 +21,7 @@ def as_json(figures: Figures) -> dict[str, object]:
         "workload": figures.origin,
         "hits": figures.hits,
         "seconds": {n: round(t.seconds, 3) for n, t in figures.best.items()},
+        "cpu_seconds": {n: round(t.cpu_seconds, 3) for n, t in figures.best.items()},
         "peak_rss_mb": ours.peak_rss_mb,
         "peak_rss_mb_of": {n: t.peak_rss_mb for n, t in figures.best.items()},
     }
@@ -32,6 +33,7 @@ def _late(figures: Figures) -> dict[str, object]:
     return {
         "late_events_per_second": None if late is None else round(late.per_second),
         "ratio_late": None if late is None else round(late.per_second / figures.best["txmon"].per_second, 3),
+        "late_cpu_seconds": None if late is None else round(late.cpu_seconds, 3),
         "late_sample_events": None if check is None else check.events,
         "late_sample_hits": None if check is None else {"event": check.event_hits, "late": check.late_hits},
         "event_hits_equal": None if check is None else check.event_hits_equal,
@@ -45,6 +47,8 @@ def _year(figures: Figures) -> dict[str, object]:
         "us_per_event_1h": round(costs[SHORT], 3) if costs else None,
         "us_per_event_180d": round(costs[LONG], 3) if costs else None,
         "ratio_180d_1h": round(costs[LONG] / costs[SHORT], 3) if costs else None,
+        "cpu_seconds_1h": round(figures.year[SHORT].cpu_seconds, 3) if costs else None,
+        "cpu_seconds_180d": round(figures.year[LONG].cpu_seconds, 3) if costs else None,
     }
 
 
@@ -76,12 +80,12 @@ def _river(figures: Figures) -> dict[str, object]:
 def table(figures: Figures) -> list[str]:
     """Lines for a terminal."""
     ours = figures.best["txmon"]
-    lines = [f"{'':24}{'events/s':>12}{'seconds':>10}{'ratio':>8}{'peak MiB':>10}{'hits':>10}"]
+    lines = [f"{'':24}{'events/s':>12}{'seconds':>10}{'cpu s':>8}{'ratio':>8}{'peak MiB':>10}{'hits':>10}"]
     for name, timing in figures.best.items():
         ratio = f"{ours.per_second / timing.per_second:.2f}"
         hits = f"{figures.hits[name]:,}"
         lines.append(
-            f"{name:24}{timing.per_second:>12,.0f}{timing.seconds:>10.3f}{ratio:>8}"
+            f"{name:24}{timing.per_second:>12,.0f}{timing.seconds:>10.3f}{timing.cpu_seconds:>8.2f}{ratio:>8}"
             f"{timing.peak_rss_mb:>10.0f}{hits:>10}"
         )
     lines.append(f"hits {'equal in all' if figures.hits_equal else 'DIFFER'}, {ours.events:,} events each")

@@ -110,8 +110,7 @@ def _jobs(workload: Workload, pack: Path, folder: Path, late: bool) -> dict[str,
 
 
 def _keep_best(best: dict[str, Timing], name: str, timing: Timing) -> None:
-    if name not in best or timing.per_second > best[name].per_second:
-        best[name] = timing
+    best[name] = timing.best(best.get(name, timing))
 
 
 def _year(options: Options, folder: Path, say: Say) -> dict[str, Timing]:
