@@ -87,7 +87,7 @@ def score(
         typer.echo(f"  {reason}: {count:,}")
     if summary.unconverted:
         typer.echo(
-            f"{summary.unconverted:,} events without a usable rate to {base}: their sums are unknown (--rates)"
+            f"{summary.unconverted:,} events without a usable rate to {base}: sums unknown (see --rates)"
         )
     typer.echo(f"{summary.hits:,} hits, {summary.alerts:,} alerts in {summary.seconds:.2f} s")
     typer.echo(f"results are in {out}/")
