@@ -16,7 +16,8 @@ from rulekit import ListFrame, typed
 
 from txmon.rules.arrow import compile_expr
 from txmon.rules.ir import ListEntry, RuleList
-from txmon.rules.sqlexpr import SqlExpr, Tables, name
+from txmon.rules.sqlexpr import SqlExpr, Tables
+from txmon.rules.sqltext import name
 
 LISTED = RuleList("listed", 1, "listed.yaml", (ListEntry("a"), ListEntry("never", 0, 0)), "")
 TIMES = st.integers(1_600_000_000, 1_900_000_000).map(lambda s: s * 1_000_000 + 7)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from txmon.rules import ops, units
 from txmon.rules.functions import unknown_function
 from txmon.rules.ir import Column, Expr, Feature, FeatureRef, Literal_, Unit, Window, walk
-from txmon.rules.parse import Node
+from txmon.rules.syntax import Node
 from txmon.rules.units import POISON, is_null, is_number
 from txmon.rules.windows import WindowError, parse_window
 

@@ -14,9 +14,9 @@ from txmon.errors import RuleError
 from txmon.rules.columns import HIDDEN, columns
 from txmon.rules.fields import NAME, Fields, check_expression, content_hash
 from txmon.rules.ir import Column, Derived, Expr, On, Unit, walk
-from txmon.rules.parse import Node as SyntaxNode
 from txmon.rules.parse import parse
 from txmon.rules.scope import Names, Scope
+from txmon.rules.syntax import Node as SyntaxNode
 from txmon.rules.tokens import ExpressionError
 from txmon.rules.yamlnode import YamlNode, read_yaml
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from txmon.rules import ops, units
 from txmon.rules.ir import Call, Column, Expr, Literal_, Unit
 from txmon.rules.ops import article
-from txmon.rules.parse import Node
+from txmon.rules.syntax import Node
 from txmon.rules.units import POISON, is_null, is_number
 
 if TYPE_CHECKING:

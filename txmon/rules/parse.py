@@ -9,70 +9,24 @@ Owns syntax; never knows columns, units or functions.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from decimal import Decimal
 
+from txmon.rules.syntax import (
+    AMBIENT,
+    CASTS,
+    COMPARING,
+    INTERVAL_UNITS,
+    RESERVED,
+    STATEMENTS,
+    Node,
+    describe,
+    interval_us,
+    number_value,
+)
 from txmon.rules.tokens import ExpressionError, Token, tokenize
 
+__all__ = ["MAX_CHAIN", "Node", "parse"]
+
 MAX_CHAIN = 40  # operators of one left-associative chain: bounds every later recursion
-NUMBER_DIGITS = 38
-
-
-@dataclass(frozen=True)
-class Node:
-    """A syntax node: `kind` says what `value` and `kids` are; [start, end) is its place in the text.
-
-    name column | number Decimal | string text | param name | null | bool | interval microseconds |
-    typed (type) string | unary op | binary op | and | or | not | is_null | in (kids: x, items...) |
-    in_list name | in_param name | like | case (when, then, ..., [else]; value = has else) | cast type |
-    call name | star | window (kids: call, [filter]; value = window name) | distinct
-    """
-
-    kind: str
-    value: str | bool | int | Decimal | None
-    kids: tuple[Node, ...]
-    start: int
-    end: int
-
-
-def _words(text: str) -> frozenset[str]:
-    return frozenset(text.split())
-
-
-RESERVED = _words(
-    "and or not is null true false in like between case when then else end over filter where distinct "
-    "cast try_cast interval select from with union exists all any some order group having limit window "
-    "as using on join collate lambda ilike similar qualify insert update delete create drop alter attach "
-    "copy install load pragma set call export import values"
-)
-_COMPARISONS = frozenset({"=", "<>", "<", "<=", ">", ">="})
-_STATEMENTS = _words(
-    "select from with union insert update delete create drop alter attach copy install load pragma set "
-    "call export import values"
-)
-_UNITS = {
-    "microsecond": 1,
-    "millisecond": 1_000,
-    "second": 1_000_000,
-    "minute": 60_000_000,
-    "hour": 3_600_000_000,
-    "day": 86_400_000_000,
-    "week": 604_800_000_000,
-}
-_CASTS = {
-    "double": "double",
-    "float": "double",
-    "bigint": "bigint",
-    "integer": "bigint",
-    "int": "bigint",
-    "varchar": "varchar",
-    "text": "varchar",
-}
-# names that some versions of SQL read without parentheses and whose value depends on the moment or session
-_AMBIENT = _words(
-    "current_date current_time current_timestamp localtime localtimestamp current_user session_user "
-    "current_schema current_catalog current_role"
-)
 
 
 def parse(text: str) -> Node:
@@ -112,15 +66,17 @@ class _Parser:
 
     def _expect_op(self, op: str, after: str) -> Token:
         if not self._op(op):
-            raise ExpressionError(f"expected `{op}` {after}, found {describe(self._next)}", self._next.start)
+            raise self._wrong(f"expected `{op}` {after}, found {describe(self._next)}")
         return self._take()
 
     def _expect_word(self, word: str, after: str) -> Token:
         if not self._word(word):
-            raise ExpressionError(
-                f"expected `{word}` {after}, found {describe(self._next)}", self._next.start
-            )
+            raise self._wrong(f"expected `{word}` {after}, found {describe(self._next)}")
         return self._take()
+
+    def _wrong(self, detail: str) -> ExpressionError:
+        """An error at the next token."""
+        return ExpressionError(detail, self._next.start)
 
     def finish(self) -> None:
         """Refuse anything that follows the expression."""
@@ -159,28 +115,23 @@ class _Parser:
     def _predicate(self) -> Node:
         left = self._binary(0)
         node = self._predicate_on(left)
-        if node is not left and (self._op(*_COMPARISONS) or self._word("is", "in", "like", "between", "not")):
-            raise ExpressionError(
-                f"comparisons do not chain; put the side of `{describe(self._next, True)}` in parentheses",
-                self._next.start,
+        if node is not left and (self._op(*COMPARING) or self._word("is", "in", "like", "between", "not")):
+            raise self._wrong(
+                f"comparisons do not chain; put the side of `{describe(self._next, True)}` in parentheses"
             )
         return node
 
     def _predicate_on(self, left: Node) -> Node:
-        if self._op(*_COMPARISONS):
+        if self._op(*COMPARING):
             op = self._take().text
             if self._word("all", "any", "some"):
-                raise ExpressionError(
-                    f"`{self._next.text} (...)` is a subquery form; not accepted", self._next.start
-                )
+                raise self._wrong(f"`{self._next.text} (...)` is a subquery form; not accepted")
             right = self._binary(0)
             return Node("binary", op, (left, right), left.start, right.end)
         if self._word("is"):
             return self._is(left)
         if self._word("isnull", "notnull"):
-            raise ExpressionError(
-                f"`{self._next.text}` is not accepted; write `is [not] null`", self._next.start
-            )
+            raise self._wrong(f"`{self._next.text}` is not accepted; write `is [not] null`")
         negated = self._word("not") and self._word("in", "like", "between", ahead=1)
         if negated:
             self._take()
@@ -192,7 +143,7 @@ class _Parser:
             pattern = self._binary(0)
             node = Node("like", None, (left, pattern), left.start, pattern.end)
             if self._word("escape"):
-                raise ExpressionError("`escape` is not accepted; use contains(x, '...')", self._next.start)
+                raise self._wrong("`escape` is not accepted; use contains(x, '...')")
         elif self._word("between"):
             self._take()
             low = self._binary(0)
@@ -200,9 +151,7 @@ class _Parser:
             high = self._binary(0)
             node = Node("between", None, (left, low, high), left.start, high.end)
         elif self._word("ilike", "similar", "glob"):
-            raise ExpressionError(
-                f"`{self._next.text}` is not accepted; write lower(x) like '...'", self._next.start
-            )
+            raise self._wrong(f"`{self._next.text}` is not accepted; write lower(x) like '...'")
         return Node("not", None, (node,), node.start, node.end) if negated else node
 
     def _is(self, left: Node) -> Node:
@@ -224,9 +173,8 @@ class _Parser:
             same = Node("is_not_distinct", None, (left, right), left.start, right.end)
             node = Node("not", None, (same,), left.start, right.end)
         else:
-            raise ExpressionError(
-                f"expected null, true, false or `distinct from` after `is`, found {describe(self._next)}",
-                self._next.start,
+            raise self._wrong(
+                f"expected null, true, false or `distinct from` after `is`, found {describe(self._next)}"
             )
         return Node("not", None, (node,), node.start, node.end) if negated else node
 
@@ -247,10 +195,10 @@ class _Parser:
             return Node("in_list", name.text, (left,), left.start, end)
         self._expect_op("(", "after `in`")
         if self._word("select", "with", "from", "values"):
-            raise ExpressionError("subquery is not accepted; use `in list('name')`", self._next.start)
+            raise self._wrong("subquery is not accepted; use `in list('name')`")
         items = self._arguments()
         if not items:
-            raise ExpressionError("`in ()` has no values", self._next.start)
+            raise self._wrong("`in ()` has no values")
         end = self._expect_op(")", "after the values of `in`").end
         return Node("in", None, (left, *items), left.start, end)
 
@@ -279,13 +227,13 @@ class _Parser:
                 return Node("plus", None, (kid,), token.start, kid.end)
             return Node("neg", None, (kid,), token.start, kid.end)
         if self._word("not"):
-            raise ExpressionError("`not` needs parentheses here", self._next.start)
+            raise self._wrong("`not` needs parentheses here")
         return self._primary()
 
     def _primary(self) -> Node:
         token = self._take()
         if token.kind == "number":
-            return Node("number", _number(token), (), token.start, token.end)
+            return Node("number", number_value(token), (), token.start, token.end)
         if token.kind == "string":
             return Node("string", token.text, (), token.start, token.end)
         if token.kind == "param":
@@ -299,13 +247,13 @@ class _Parser:
         raise ExpressionError(f"expected a value, found {describe(token)}", token.start)
 
     def _parenthesised(self, opening: Token) -> Node:
-        if self._word(*_STATEMENTS):
+        if self._word(*STATEMENTS):
             raise ExpressionError(
                 "subquery is not accepted: rules see one event and its windows", opening.start
             )
         node = self.expression()
         if self._op(","):
-            raise ExpressionError("a row `(a, b)` is not accepted", self._next.start)
+            raise self._wrong("a row `(a, b)` is not accepted")
         end = self._expect_op(")", "to close the parenthesis").end
         return Node(node.kind, node.value, node.kids, opening.start, end)
 
@@ -324,9 +272,9 @@ class _Parser:
         if word in ("date", "timestamp", "timestamptz") and self._next.kind == "string":
             text = self._take()
             return Node("typed", f"{word[:9]} {text.text}", (), token.start, text.end)
-        if word in _AMBIENT:
+        if word in AMBIENT:
             raise ExpressionError(f"`{word}` is not deterministic; use event_time", token.start)
-        if word in _STATEMENTS:
+        if word in STATEMENTS:
             raise ExpressionError(
                 f"statement `{word}` is not accepted: an expression, not a query", token.start
             )
@@ -349,8 +297,8 @@ class _Parser:
         if self._op(")"):
             return kids
         while True:
-            if self._word(*_STATEMENTS):
-                raise ExpressionError("subquery is not accepted", self._next.start)
+            if self._word(*STATEMENTS):
+                raise self._wrong("subquery is not accepted")
             kids.append(self.expression())
             if not self._op(","):
                 return kids
@@ -368,14 +316,11 @@ class _Parser:
         else:
             kids = self._arguments()
         if self._word("order", "ignore", "respect"):
-            raise ExpressionError(
-                f"`{self._next.text}` inside {name.text}(...) is not accepted: rows come in order of time",
-                self._next.start,
+            raise self._wrong(
+                f"`{self._next.text}` inside {name.text}(...) is not accepted: rows come in order of time"
             )
         if self._word("as", "from", "using", "in", "for"):
-            raise ExpressionError(
-                f"`{self._next.text}` inside {name.text}(...) is not accepted", self._next.start
-            )
+            raise self._wrong(f"`{self._next.text}` inside {name.text}(...) is not accepted")
         end = self._expect_op(")", f"to close {name.text}(").end
         call = Node(kind, name.text, tuple(kids), name.start, end)
         return self._window(call)
@@ -383,9 +328,7 @@ class _Parser:
     def _window(self, call: Node) -> Node:
         kids = [call]
         if self._word("within"):
-            raise ExpressionError(
-                "`within group` is not accepted; write quantile_cont(x, 0.9)", self._next.start
-            )
+            raise self._wrong("`within group` is not accepted; write quantile_cont(x, 0.9)")
         filtered = self._next
         if self._word("filter"):
             self._take()
@@ -394,18 +337,14 @@ class _Parser:
             kids.append(self.expression())
             self._expect_op(")", "to close `filter (`")
         if self._word("ignore", "respect"):
-            raise ExpressionError(
-                f"`{self._next.text} nulls` is not accepted: first and last skip nulls", self._next.start
-            )
+            raise self._wrong(f"`{self._next.text} nulls` is not accepted: first and last skip nulls")
         if not self._word("over"):
             if len(kids) > 1:
                 raise ExpressionError("`filter (...)` needs `over <window>` after it", filtered.start)
             return call
         self._take()
         if self._op("("):
-            raise ExpressionError(
-                "a window clause is not accepted; name one, such as `over payer_7d`", self._next.start
-            )
+            raise self._wrong("a window clause is not accepted; name one, such as `over payer_7d`")
         name = self._take()
         if name.kind != "name" or name.quoted or name.text in RESERVED:
             raise ExpressionError(
@@ -425,9 +364,7 @@ class _Parser:
             self._expect_word("then", "after a condition of `case`")
             kids += [condition, self.expression()]
         if not kids:
-            raise ExpressionError(
-                f"expected `when` in `case`, found {describe(self._next)}", self._next.start
-            )
+            raise self._wrong(f"expected `when` in `case`, found {describe(self._next)}")
         has_else = self._word("else")
         if has_else:
             self._take()
@@ -440,12 +377,12 @@ class _Parser:
         kid = self.expression()
         self._expect_word("as", f"in `{token.text}(x as type)`")
         target = self._take()
-        if target.kind != "name" or target.text not in _CASTS:
+        if target.kind != "name" or target.text not in CASTS:
             raise ExpressionError(
                 f"cast to {describe(target)} is not accepted; types are double, bigint, varchar", target.start
             )
         end = self._expect_op(")", "after the type").end
-        return Node("cast", _CASTS[target.text], (kid,), token.start, end)
+        return Node("cast", CASTS[target.text], (kid,), token.start, end)
 
     def _interval(self, token: Token) -> Node:
         amount = self._take()
@@ -455,48 +392,7 @@ class _Parser:
             text, end = f"{text} {unit.text}", unit.end
         elif amount.kind != "string":
             raise ExpressionError("an interval is written interval '2 days'", token.start)
-        elif self._next.kind == "name" and self._next.text.rstrip("s") in _UNITS:
+        elif self._next.kind == "name" and self._next.text.rstrip("s") in INTERVAL_UNITS:
             unit = self._take()
             text, end = f"{text} {unit.text}", unit.end
         return Node("interval", interval_us(text, token.start), (), token.start, end)
-
-
-def interval_us(text: str, offset: int = 0) -> int:
-    """Microseconds of ``'2 days'`` or ``'1 day 12 hours'``.
-
-    Raises:
-        ExpressionError: not whole numbers of a fixed unit, or longer than 10,000 days.
-    """
-    words = text.lower().split()
-    total = 0
-    if not words or len(words) % 2 or len(words) > 8:
-        raise ExpressionError(f"interval '{text}' is malformed; write interval '2 days'", offset)
-    for number, unit in zip(words[::2], words[1::2], strict=True):
-        if not (number.isascii() and number.isdigit() and len(number) <= 12):
-            raise ExpressionError(f"interval '{text}': `{number}` is not a whole number", offset)
-        if unit.rstrip("s") not in _UNITS:
-            names = ", ".join(f"{name}s" for name in _UNITS)
-            raise ExpressionError(f"interval '{text}': unit `{unit}` is not one of {names}", offset)
-        total += int(number) * _UNITS[unit.rstrip("s")]
-    if total > 10_000 * _UNITS["day"]:
-        raise ExpressionError(f"interval '{text}' is longer than 10,000 days", offset)
-    return total
-
-
-def _number(token: Token) -> Decimal:
-    value = Decimal(token.text) if len(token.text) <= 60 else Decimal("1e99")
-    if value and not -NUMBER_DIGITS < value.adjusted() < 19:
-        raise ExpressionError(f"number `{token.text[:40]}` is beyond 10^18 or too small", token.start)
-    if len(value.as_tuple().digits) > NUMBER_DIGITS:
-        raise ExpressionError(f"number `{token.text[:40]}` has more than {NUMBER_DIGITS} digits", token.start)
-    return value
-
-
-def describe(token: Token, bare: bool = False) -> str:
-    """Say what a token is, for an error."""
-    if token.kind == "end":
-        return "the end"
-    if token.kind == "string":
-        return f"text '{token.text}'"
-    text = f":{token.text}" if token.kind == "param" else token.text
-    return text if bare else f"`{text}`"

@@ -12,10 +12,10 @@ from txmon.errors import RuleError
 from txmon.rules.columns import SUBJECTS
 from txmon.rules.explain import placeholders
 from txmon.rules.fields import MAX_VERSION, NAME, Fields, check_expression, content_hash
-from txmon.rules.ir import Column, Expr, FeatureRef, On, Rule, Unit, walk
+from txmon.rules.ir import Expr, On, Rule, Unit
 from txmon.rules.params import read_params
-from txmon.rules.parse import RESERVED
 from txmon.rules.scope import Names, Param, Scope
+from txmon.rules.syntax import RESERVED
 from txmon.rules.yamlnode import YamlNode
 
 STATUSES = ("draft", "shadow", "live", "retired")
@@ -251,15 +251,3 @@ class _Expressions:
             else:
                 names.append(item.text)
         return tuple(names) or (subject,), fields.duration("for", DEDUP_US)
-
-
-def columns_of(expr: Expr) -> list[Column]:
-    """Columns an expression reads, those inside its aggregates included."""
-    found: list[Column] = []
-    for node in walk(expr):
-        if isinstance(node, Column):
-            found.append(node)
-        elif isinstance(node, FeatureRef):
-            for part in (node.feature.arg, node.feature.where):
-                found.extend(columns_of(part) if part is not None else [])
-    return found

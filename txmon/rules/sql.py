@@ -12,9 +12,10 @@ from collections.abc import Sequence
 
 from txmon.rules.ir import Expr, Feature, On, Plan, Rule, rule_features
 from txmon.rules.planner import referred_rules
-from txmon.rules.sqlexpr import SqlExpr, Tables, name, select, text
+from txmon.rules.sqlexpr import SqlExpr, Tables
 from txmon.rules.sqlrows import IDENTITY, Rows, reads
 from txmon.rules.sqlsizes import Size, Sizes
+from txmon.rules.sqltext import name, select, text
 from txmon.rules.sqlwindows import ORDER_BITS, Block, Slots, blocks_of
 
 

@@ -16,7 +16,8 @@ from txmon.model.profile import ProfileField, event_column, profile_fields
 from txmon.model.schema import CANONICAL, VALUE_KINDS
 from txmon.rules.columns import LEG_COLUMNS, ROLES
 from txmon.rules.ir import Call, Column, Derived, Expr, FeatureRef, On, walk
-from txmon.rules.sqlexpr import SqlExpr, name, select, text
+from txmon.rules.sqlexpr import SqlExpr
+from txmon.rules.sqltext import name, select, text
 
 IDENTITY = ("ingest_seq", "event_time", "entity", "mode")
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from txmon.rules.ir import Expr, Feature, Unit, Window
-from txmon.rules.sqlexpr import name, select, text
+from txmon.rules.sqltext import name, select, text
 
 ORDER_BITS = 4294967296
 _MAX, _MIN = 2**63 - 1, -(2**63)

@@ -16,8 +16,9 @@ from txmon.rules.aggregates import AggregateChecker
 from txmon.rules.columns import HIDDEN, columns
 from txmon.rules.ir import AnomalyRef, Call, Column, Expr, LetRef, Literal_, Unit
 from txmon.rules.ops import COMPARISONS, ORDERED, article
-from txmon.rules.parse import Node, parse
+from txmon.rules.parse import parse
 from txmon.rules.scope import Param, Scope
+from txmon.rules.syntax import Node
 from txmon.rules.tokens import ExpressionError
 from txmon.rules.units import POISON, flexible, is_null, is_number
 
