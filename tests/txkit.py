@@ -5,6 +5,7 @@ Everything is made here from plain values; nothing is read from the network, a c
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
@@ -69,7 +70,11 @@ def event(event_id: str, time: int, **columns: Any) -> Row:
     `amount` is in minor units of EUR; `amount=None` is an event without money.
     """
     amount = columns.pop("amount", 100)
-    money = {"amount_minor": amount, "amount_base_minor": amount, "currency": None if amount is None else "EUR"}
+    money = {
+        "amount_minor": amount,
+        "amount_base_minor": amount,
+        "currency": None if amount is None else "EUR",
+    }
     row = Row(dict.fromkeys(CANONICAL.names)) | _USUAL | {"event_id": event_id, "event_time": time} | money
     return row | columns
 
@@ -131,7 +136,7 @@ def run(
 def feed(scorer: Scorer, events: pa.Table, cuts: Sequence[int] = ()) -> pa.Table:
     """Give a scorer events cut into batches at these rows; returns the hits."""
     edges = [0, *sorted(set(cuts)), len(events)]
-    parts = [scorer.apply(events.slice(a, b - a)).hits for a, b in zip(edges, edges[1:], strict=False)]
+    parts = [scorer.apply(events.slice(a, b - a)).hits for a, b in itertools.pairwise(edges)]
     return pa.concat_tables(parts)
 
 

@@ -15,11 +15,10 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from hypothesis import Phase, given, settings  # noqa: E402  (run as a script)
-from stream_strategies import rows  # noqa: E402
-from test_windows_equal_oracle import Case, every  # noqa: E402
-
-from txkit import DAY, at, event  # noqa: E402
+from hypothesis import Phase, given, settings
+from stream_strategies import rows
+from test_windows_equal_oracle import Case, every
+from txkit import DAY, at, event
 
 # "events" are few windows with every aggregate; what they leave out has a name of its own
 CASES: dict[str, tuple[tuple[str, ...], str]] = {
@@ -38,7 +37,15 @@ def edges(times: list[int], offset: int) -> list[dict[str, Any]]:
     """One key whose events lie exactly a window apart, or around a change of month, out of order."""
     order = [(i * 5 + offset) % len(times) for i in range(len(times))]
     return [
-        event(f"e{i}", times[place], amount=100 * (place % 3), ip="i", payer="p1", payee="x", city="uv"[place % 2])
+        event(
+            f"e{i}",
+            times[place],
+            amount=100 * (place % 3),
+            ip="i",
+            payer="p1",
+            payee="x",
+            city="uv"[place % 2],
+        )
         for i, place in enumerate(order)
     ]
 

@@ -5,18 +5,44 @@ from __future__ import annotations
 from typing import Any
 
 from hypothesis import strategies as st
-
 from txkit import DAY, HOUR, START_US, event
 
 # Steps between arrivals: ties, window edges to the microsecond, and steps back in time.
-_STEPS = (0, 0, 0, 1, HOUR, 5 * HOUR, DAY, DAY - 1, DAY + 1, 3 * DAY, 2 * HOUR, 9 * DAY, -1, -HOUR, -DAY, -4 * DAY)
+_STEPS = (
+    0,
+    0,
+    0,
+    1,
+    HOUR,
+    5 * HOUR,
+    DAY,
+    DAY - 1,
+    DAY + 1,
+    3 * DAY,
+    2 * HOUR,
+    9 * DAY,
+    -1,
+    -HOUR,
+    -DAY,
+    -4 * DAY,
+)
 _FORWARD = tuple(s for s in _STEPS if s >= 0)
 HUGE = 10**15
 _AMOUNTS = st.one_of(
     st.sampled_from((None, 0, 0, 1, 100, 100, 2550, HUGE, HUGE - 1, -HUGE, -1)),
     st.integers(-1000, 1000),
 )
-_KINDS = ("payment", "payment", "transfer", "refund", "capture", "authorization", "chargeback", "cash_out", "tip.received")
+_KINDS = (
+    "payment",
+    "payment",
+    "transfer",
+    "refund",
+    "capture",
+    "authorization",
+    "chargeback",
+    "cash_out",
+    "tip.received",
+)
 _FIELDS: dict[str, tuple[Any, ...]] = {
     "kind": _KINDS,
     "status": (None, "approved", "declined", "settled"),

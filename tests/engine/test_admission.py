@@ -10,8 +10,8 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
 from txkit import DAY, START_US, event, hits_of, plan_of, run, table
+
 from txmon.engine.dedup import ACCEPTED, CONFLICT, DUPLICATE, TOO_LATE, Gate
 from txmon.engine.engine import Limits
 from txmon.pipeline.scorer import Scorer
@@ -66,7 +66,12 @@ def test_any_other_content_is_a_conflict_and_the_first_stands(plan: Plan, change
 
 
 def test_identity_is_source_and_id(plan: Plan) -> None:
-    rows = [event("a", START_US), event("a", START_US, source="s2"), event("b", START_US), event("a", START_US)]
+    rows = [
+        event("a", START_US),
+        event("a", START_US, source="s2"),
+        event("b", START_US),
+        event("a", START_US),
+    ]
     assert verdicts(plan, *rows) == [ACCEPTED, ACCEPTED, ACCEPTED, DUPLICATE]
 
 
@@ -94,7 +99,13 @@ def test_an_identity_is_forgotten_after_the_horizon(plan: Plan) -> None:
     a = event("a", START_US)
 
     def after(days: int) -> list[int]:
-        return verdicts(plan, a, event("b", START_US + days * DAY), a | {"event_time": START_US + days * DAY}, limits=limits)
+        return verdicts(
+            plan,
+            a,
+            event("b", START_US + days * DAY),
+            a | {"event_time": START_US + days * DAY},
+            limits=limits,
+        )
 
     assert after(10) == [ACCEPTED, ACCEPTED, CONFLICT]
     assert after(11) == [ACCEPTED, ACCEPTED, ACCEPTED]
@@ -149,7 +160,9 @@ def test_content_does_not_depend_on_how_arrow_holds_it(plan: Plan) -> None:
     place = events.schema.get_field_index("memo")
     forms = [
         memo.dictionary_encode(),
-        pa.DictionaryArray.from_arrays(pa.array([3, 1, None, 3], pa.int8()), pa.array(["unused", "y", "z", "x"])),
+        pa.DictionaryArray.from_arrays(
+            pa.array([3, 1, None, 3], pa.int8()), pa.array(["unused", "y", "z", "x"])
+        ),
         memo.cast(pa.large_string()),
     ]
     for form in forms:
@@ -166,7 +179,9 @@ def test_a_column_added_later_changes_no_old_content(plan: Plan) -> None:
     scorer = Scorer(plan)
     events = table([event("a", START_US, payer="p")])
     scorer.apply(events)
-    assert scorer.apply(events.append_column("new_column", pa.nulls(1, pa.string()))).verdict.tolist() == [DUPLICATE]
+    assert scorer.apply(events.append_column("new_column", pa.nulls(1, pa.string()))).verdict.tolist() == [
+        DUPLICATE
+    ]
 
 
 def test_events_are_numbered_in_order_of_arrival(tmp_path: Path, plan: Plan) -> None:

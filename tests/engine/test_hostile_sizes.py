@@ -12,8 +12,8 @@ import oracle
 import pyarrow as pa
 import pytest
 from oracle import Rows, Spec
-
 from txkit import DAY, HOUR, START_US, event, feed, hits_of, moment, plan_of, run, table
+
 from txmon.engine import state
 from txmon.engine.calendar import month_starts
 from txmon.engine.engine import Limits
@@ -24,7 +24,20 @@ from txmon.model.schema import CANONICAL
 from txmon.pipeline.scorer import Scorer
 from txmon.rules.ir import Column, Feature, Plan, Unit, Window
 
-ALL = ("count", "count_distinct", "sum", "avg", "min", "max", "stddev_pop", "stddev_samp", "first", "last", "lag", "median")
+ALL = (
+    "count",
+    "count_distinct",
+    "sum",
+    "avg",
+    "min",
+    "max",
+    "stddev_pop",
+    "stddev_samp",
+    "first",
+    "last",
+    "lag",
+    "median",
+)
 
 
 def everything(window: str, arg: str = "amount") -> dict[str, str]:
@@ -39,7 +52,9 @@ def test_empty_one_row_and_all_null(tmp_path: Path) -> None:
         {"id": "t", "subject": "card", "tick": True, "let": {"n": "count(*) over card_1d"}, "when": "n = 0"},
     )
     scorer = Scorer(plan)
-    nothing = pa.table([pa.nulls(3, f.type) for f in CANONICAL], schema=pa.schema([f.with_nullable(True) for f in CANONICAL]))
+    nothing = pa.table(
+        [pa.nulls(3, f.type) for f in CANONICAL], schema=pa.schema([f.with_nullable(True) for f in CANONICAL])
+    )
     assert len(scorer.apply(table([])).hits) == 0
     one = hits_of(scorer.apply(table([event("1", START_US, payer="p", amount=7)])).hits, "r")[0]["features"]
     assert one == {
@@ -47,7 +62,9 @@ def test_empty_one_row_and_all_null(tmp_path: Path) -> None:
         "v_max": Decimal("0.07"), "v_stddev_pop": 0, "v_stddev_samp": None, "v_first": Decimal("0.07"),
         "v_last": Decimal("0.07"), "v_lag": None, "v_median": Decimal("0.07"),
     }  # fmt: skip
-    bare = nothing.set_column(3, "event_time", pa.array([START_US] * 3).cast(CANONICAL.field("event_time").type))
+    bare = nothing.set_column(
+        3, "event_time", pa.array([START_US] * 3).cast(CANONICAL.field("event_time").type)
+    )
     for name in ("source", "kind", "mode", "entity", "event_id"):
         i = bare.schema.get_field_index(name)
         bare = bare.set_column(i, name, pa.array(["a", "b", "c"]))
@@ -60,16 +77,28 @@ def test_more_than_64_measures_and_distinct_counts_in_a_group(tmp_path: Path) ->
     specs = []
     for i in range(75):
         where = f"amount <= {i}"
-        specs += [Spec("count_distinct", "ip_1d", "city", "text", where), Spec("sum", "ip_2d", "amount", "money", where)]
+        specs += [
+            Spec("count_distinct", "ip_1d", "city", "text", where),
+            Spec("sum", "ip_2d", "amount", "money", where),
+        ]
     named = oracle.specs_by_rule(specs)
     plan = plan_of(
         tmp_path,
-        *({"id": f"r{i}", "subject": "ip", "when": "true", "let": {n: s.text for n, s in g.items()}} for i, g in enumerate(named)),
+        *(
+            {"id": f"r{i}", "subject": "ip", "when": "true", "let": {n: s.text for n, s in g.items()}}
+            for i, g in enumerate(named)
+        ),
     )
     assert len({f.where for f in plan.features}) > 64
     # late by an hour, with values that repeat across filters
     rows = [
-        event(f"e{i}", START_US + i * 3 * HOUR - (i % 3 == 0) * 7 * HOUR, ip="i", amount=100 * (i * 37 % 75), city="abcd"[i % 4])
+        event(
+            f"e{i}",
+            START_US + i * 3 * HOUR - (i % 3 == 0) * 7 * HOUR,
+            ip="i",
+            amount=100 * (i * 37 % 75),
+            city="abcd"[i % 4],
+        )
         for i in range(40)
     ]
     hits = hits_of(run(plan, table(rows), [13])[1], trigger="event")
@@ -87,7 +116,9 @@ def canonical_columns(n: int, **columns: Any) -> pa.Table:
     arrays = []
     for f in CANONICAL:
         given = columns.get(f.name)
-        arrays.append(pa.array(given).cast(f.type) if given is not None else pa.array([base[f.name]] * n, f.type))
+        arrays.append(
+            pa.array(given).cast(f.type) if given is not None else pa.array([base[f.name]] * n, f.type)
+        )
     return pa.table(arrays, schema=pa.schema([f.with_nullable(True) for f in CANONICAL]))
 
 
@@ -144,23 +175,42 @@ def test_sums_beyond_64_bits(tmp_path: Path, sign: int) -> None:
     hits = hits_of(run(plan, events, [9000])[1])
     assert run(plan, events, range(1000, total, 1000))[1].num_rows == len(hits)
     limit = Decimal(2**63 - 1 if sign > 0 else -(2**63)).scaleb(-2)
-    assert [h["features"]["s"] for h in hits] == [Decimal(9223 * big).scaleb(-2), limit, limit, Decimal(9200 * big).scaleb(-2)]
+    assert [h["features"]["s"] for h in hits] == [
+        Decimal(9223 * big).scaleb(-2),
+        limit,
+        limit,
+        Decimal(9200 * big).scaleb(-2),
+    ]
     assert float(hits[2]["features"]["m"]) == oracle.double(n * big) / (100.0 * n)
     exact = total * (n + 100) * big**2 - (9200 * big) ** 2
-    assert hits[3]["features"]["d"] is None or float(hits[3]["features"]["d"]) == (oracle.double(exact) / total / total) ** 0.5 / 100
+    assert (
+        hits[3]["features"]["d"] is None
+        or float(hits[3]["features"]["d"]) == (oracle.double(exact) / total / total) ** 0.5 / 100
+    )
     late = event("late", START_US + 5, payer="p", amount=0, memo="late")
     scorer, _ = run(plan, events)
     first, after = hits_of(scorer.apply(table([late])).hits, trigger="late")
-    assert (first["rule_id"], first["features"]["s"], first["as_of"]) == ("far", limit, moment(START_US + 9223 * 1_000_000))
+    assert (first["rule_id"], first["features"]["s"], first["as_of"]) == (
+        "far",
+        limit,
+        moment(START_US + 9223 * 1_000_000),
+    )
     assert after["features"]["s"] == Decimal(2 * big).scaleb(-2), "a second later two amounts are there"
 
 
 def test_median_of_many_equal_values_that_come_and_go(tmp_path: Path) -> None:
-    lets = {"m": "median(amount) over payer_1d", "q": "quantile_cont(amount, 1.0) over payer_1d", "z": "quantile_cont(amount, 0.0) over payer_1d"}
+    lets = {
+        "m": "median(amount) over payer_1d",
+        "q": "quantile_cont(amount, 1.0) over payer_1d",
+        "z": "quantile_cont(amount, 0.0) over payer_1d",
+    }
     plan = plan_of(tmp_path, {"id": "r", "subject": "payer", "let": lets, "when": "true"})
     amounts = [500] * 300 + [700, 500] * 200 + [100] * 250
     step = DAY // 400
-    rows = [event(f"e{i}", START_US + i * step - (i % 50 == 7) * 3 * step, payer="p", amount=a) for i, a in enumerate(amounts)]
+    rows = [
+        event(f"e{i}", START_US + i * step - (i % 50 == 7) * 3 * step, payer="p", amount=a)
+        for i, a in enumerate(amounts)
+    ]
     hits = hits_of(run(plan, table(rows), [333])[1], trigger="event")
     for i, hit in enumerate(hits):
         t = rows[i]["event_time"]
@@ -190,7 +240,8 @@ def long_stream(days: int) -> pa.Table:
 FORGETFUL: dict[str, Any] = {
     "id": "r",
     "subject": "payer",
-    "let": everything("payer_3d") | {"cities": "count(distinct city) over payer_1d", "month": "sum(amount) over payer_prev_month"},
+    "let": everything("payer_3d")
+    | {"cities": "count(distinct city) over payer_1d", "month": "sum(amount) over payer_prev_month"},
     "when": "amount > 3",
 }
 
@@ -215,7 +266,10 @@ def test_what_is_forgotten_is_never_missed(tmp_path: Path, month: bool) -> None:
 
 def test_forgotten_values_free_their_place(tmp_path: Path) -> None:
     """The table of last occurrences shrinks again: entries of forgotten rows are taken out, one by one."""
-    plan = plan_of(tmp_path, {"id": "r", "subject": "payer", "let": {"n": "count(distinct memo) over payer_1d"}, "when": "n < 0"})
+    plan = plan_of(
+        tmp_path,
+        {"id": "r", "subject": "payer", "let": {"n": "count(distinct memo) over payer_1d"}, "when": "n < 0"},
+    )
     scorer = Scorer(plan, limits=Limits(max_lateness_days=1))
     n = 40_000
     events = canonical_columns(

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
 from txkit import DAY, HOUR, START_US, event, hits_of, moment, plan_of, run, table
+
 from txmon.engine.engine import Limits
 from txmon.rules.ir import Plan
 
@@ -65,7 +65,9 @@ def subjects(hits: list[dict[str, Any]]) -> set[tuple[str, str]]:
 
 @settings(max_examples=40)
 @given(sorted_streams(), st.integers(0, 2**16), st.lists(st.integers(1, 30), max_size=3))
-def test_no_arrival_hides_a_pattern(monotone: Plan, rows: list[dict[str, Any]], seed: int, cuts: list[int]) -> None:
+def test_no_arrival_hides_a_pattern(
+    monotone: Plan, rows: list[dict[str, Any]], seed: int, cuts: list[int]
+) -> None:
     """Every subject that hits in the sorted stream hits in any order of arrival with lateness below the window."""
     delays = random.Random(seed)
     shuffled = sorted(rows, key=lambda r: (r["event_time"] + delays.randrange(DAY), r["event_id"]))
@@ -76,11 +78,15 @@ def test_no_arrival_hides_a_pattern(monotone: Plan, rows: list[dict[str, Any]], 
 
 @settings(max_examples=20)
 @given(sorted_streams(), st.randoms(use_true_random=False))
-def test_not_even_a_full_shuffle_hides_a_pattern(monotone: Plan, rows: list[dict[str, Any]], shuffle: Any) -> None:
+def test_not_even_a_full_shuffle_hides_a_pattern(
+    monotone: Plan, rows: list[dict[str, Any]], shuffle: Any
+) -> None:
     """Some event of the pattern arrives last, and is evaluated at the time of the last one."""
     shuffled = list(rows)
     shuffle.shuffle(shuffled)
-    assert subjects(hits_of(run(monotone, table(rows))[1])) <= subjects(hits_of(run(monotone, table(shuffled))[1]))
+    assert subjects(hits_of(run(monotone, table(rows))[1])) <= subjects(
+        hits_of(run(monotone, table(shuffled))[1])
+    )
 
 
 # -- the second evaluation, by a plain oracle ------------------------------------------------------------
@@ -131,14 +137,20 @@ def exact(tmp_path_factory: pytest.TempPathFactory) -> Plan:
     st.lists(st.tuples(st.sampled_from("ab"), st.integers(0, 20)), min_size=1, max_size=24),
     st.lists(st.integers(1, 24), max_size=4),
 )
-def test_second_evaluation_is_the_promised_one(exact: Plan, drawn: list[tuple[str, int]], cuts: list[int]) -> None:
+def test_second_evaluation_is_the_promised_one(
+    exact: Plan, drawn: list[tuple[str, int]], cuts: list[int]
+) -> None:
     rows = [event(f"e{i}", START_US + 4 * HOUR * k, payer=p) for i, (p, k) in enumerate(drawn)]
     hits = hits_of(run(exact, table(rows), [c for c in cuts if c < len(rows)])[1])
     for rule in WINDOWS:
         for payer in "ab":
             times = [(r["event_id"], r["event_time"]) for r in rows if r["payer"] == payer]
             shown = [
-                (h["event_id"], h["trigger"], None if h["as_of"] is None else round(h["as_of"].timestamp() * 1e6))
+                (
+                    h["event_id"],
+                    h["trigger"],
+                    None if h["as_of"] is None else round(h["as_of"].timestamp() * 1e6),
+                )
                 for h in hits
                 if h["rule_id"] == rule and h["subject_id"] == payer
             ]
@@ -148,7 +160,9 @@ def test_second_evaluation_is_the_promised_one(exact: Plan, drawn: list[tuple[st
 def test_a_late_event_is_not_evaluated_at_the_end_of_the_window(exact: Plan) -> None:
     """`t < T < t + w`: at T = t + w the late event has left the window, and its own time is its first evaluation."""
     rows = [event(f"e{i}", START_US + DAY, payer="a") for i in range(2)]
-    assert [h["trigger"] for h in hits_of(run(exact, table([*rows, event("l", START_US, payer="a")]))[1], "three")] == []
+    assert [
+        h["trigger"] for h in hits_of(run(exact, table([*rows, event("l", START_US, payer="a")]))[1], "three")
+    ] == []
     inside = [*rows, event("l", START_US + 1, payer="a")]
     (hit,) = hits_of(run(exact, table(inside))[1], "three")
     assert (hit["event_id"], hit["trigger"], hit["as_of"]) == ("l", "late", moment(START_US + DAY))
@@ -188,7 +202,9 @@ def test_too_late_is_measured_from_the_watermark_before_the_event(tmp_path: Path
     assert scorer.apply(table(rows)).verdict.tolist() == [0, 3, 0]
 
 
-def test_a_burst_of_late_events_is_evaluated_in_portions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_burst_of_late_events_is_evaluated_in_portions(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     plan = plan_of(tmp_path, *EXACT)
     rows = [event(f"e{i}", START_US + (i % 17) * HOUR, payer="a") for i in range(60)]
     expected = run(plan, table(rows))[1]
@@ -209,7 +225,11 @@ def test_both_legs_of_a_late_event_ask_an_events_window_from_the_start(tmp_path:
         },
     )
     both = {"payer": "a", "payee": "a"}
-    rows = [event("x", START_US + 2 * HOUR, **both), event("y", START_US + 9 * HOUR, **both), event("l", START_US, **both)]
+    rows = [
+        event("x", START_US + 2 * HOUR, **both),
+        event("y", START_US + 9 * HOUR, **both),
+        event("l", START_US, **both),
+    ]
     late = hits_of(run(plan, table(rows))[1], trigger="late")
     assert [(h["event_id"], h["leg"], h["as_of"], h["features"]["n"]) for h in late] == [
         ("l", leg, moment(START_US + 2 * HOUR), 2) for leg in ("out", "in")

@@ -57,7 +57,9 @@ def test_the_copy_itself_is_green(tmp_path: Path, streams: str) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "module", "text", "fault", "streams"), FAULTS, ids=[f[0] for f in FAULTS])
-def test_a_planted_fault_is_found(tmp_path: Path, name: str, module: str, text: str, fault: str, streams: str) -> None:
+def test_a_planted_fault_is_found(
+    tmp_path: Path, name: str, module: str, text: str, fault: str, streams: str
+) -> None:
     path = copy(tmp_path) / "txmon" / "engine" / f"{module}.py"
     source = path.read_text(encoding="utf-8")
     assert source.count(text) == 1, f"{module}.py changed: plant the fault anew"

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
 from txkit import DAY, HOUR, START_US, event, hits_of, moment, plan_of, run, table
+
 from txmon.model.schema import VALUE_KINDS
 from txmon.pipeline.scorer import Scorer
 from txmon.rules.ir import Plan
@@ -72,7 +72,13 @@ def shown(plan: Plan, *rows: dict[str, Any]) -> list[dict[str, Any]]:
 def test_profile_events_patch_only_what_they_set(plan: Plan) -> None:
     opened, patched, after = shown(
         plan,
-        account("a", START_US, "account.opened", attributes={"home_country": "DE", "minor": "true"}, tz="Europe/Berlin"),
+        account(
+            "a",
+            START_US,
+            "account.opened",
+            attributes={"home_country": "DE", "minor": "true"},
+            tz="Europe/Berlin",
+        ),
         pay("1", START_US + HOUR),
         account("b", START_US + 2 * HOUR, attributes={"home_country": "RO"}),
         pay("2", START_US + 3 * HOUR),
@@ -119,14 +125,21 @@ def test_a_late_update_does_not_overwrite_a_newer_one(plan: Plan) -> None:
         pay("1", START_US + 2 * DAY),
         pay("2", START_US + HOUR),
     )
-    assert (now["country"], now["minor"]) == ("DE", True), "the field that the newer one left open comes through"
+    assert (now["country"], now["minor"]) == ("DE", True), (
+        "the field that the newer one left open comes through"
+    )
     assert (then["country"], then["minor"]) == ("AT", True)
 
 
 @settings(max_examples=40)
 @given(
     st.lists(
-        st.tuples(st.booleans(), st.integers(0, 8), st.sampled_from((None, "DE", "RO")), st.sampled_from((None, "true"))),
+        st.tuples(
+            st.booleans(),
+            st.integers(0, 8),
+            st.sampled_from((None, "DE", "RO")),
+            st.sampled_from((None, "true")),
+        ),
         max_size=25,
     ),
     st.lists(st.integers(1, 25), max_size=3),
@@ -169,7 +182,14 @@ def test_unusable_profile_values_are_unknown(plan: Plan) -> None:
     """A word where a number should be says nothing; it neither stops the stream nor becomes zero."""
     (seen,) = shown(
         plan,
-        event("a", START_US, kind="merchant.updated", amount=None, merchant="m", attributes=[("opens_hour", "nine")]),
+        event(
+            "a",
+            START_US,
+            kind="merchant.updated",
+            amount=None,
+            merchant="m",
+            attributes=[("opens_hour", "nine")],
+        ),
         pay("1", START_US + 1, merchant="m"),
     )
     assert seen["opens"] is None
@@ -184,7 +204,9 @@ def test_entities_and_modes_do_not_share_profiles(plan: Plan) -> None:
 # -- holders and transfers to oneself --------------------------------------------------------------------
 
 
-def holder(party: str, start: int | None = None, end: int | None = None, role: str | None = "owner") -> dict[str, Any]:
+def holder(
+    party: str, start: int | None = None, end: int | None = None, role: str | None = "owner"
+) -> dict[str, Any]:
     return {
         "party": party,
         "role": role,
@@ -197,7 +219,12 @@ def test_own_transfer_by_a_common_current_holder(plan: Plan) -> None:
     seen = shown(
         plan,
         pay("unknown", START_US),
-        account("a", START_US, account="p", holders=[holder("anna"), holder("bert", START_US + DAY, START_US + 2 * DAY)]),
+        account(
+            "a",
+            START_US,
+            account="p",
+            holders=[holder("anna"), holder("bert", START_US + DAY, START_US + 2 * DAY)],
+        ),
         account("b", START_US, account="q", holders=[holder("bert")]),
         account("c", START_US, account="r", holders=[holder("anna", role=None), holder("carl")]),
         pay("other", START_US + HOUR),
@@ -214,7 +241,12 @@ def test_own_transfer_by_a_common_current_holder(plan: Plan) -> None:
 
 def test_holders_as_of_the_event_stand_on_alerts(plan: Plan) -> None:
     rows = [
-        account("a", START_US, account="q", holders=[holder("bert", role="joint"), holder("anna", None, START_US + DAY)]),
+        account(
+            "a",
+            START_US,
+            account="q",
+            holders=[holder("bert", role="joint"), holder("anna", None, START_US + DAY)],
+        ),
         pay("1", START_US + HOUR, payer=None),
         pay("2", START_US + DAY, payer=None),
         pay("3", START_US, payer=None, payee="nobody-knows"),
@@ -240,14 +272,20 @@ def test_every_movement_has_two_legs_and_nothing_else_has_any(plan: Plan) -> Non
 
 
 def test_a_null_party_has_no_leg(plan: Plan) -> None:
-    rows = [pay("1", START_US, payer=None), pay("2", START_US, payee=None), pay("3", START_US, payer=None, payee=None)]
+    rows = [
+        pay("1", START_US, payer=None),
+        pay("2", START_US, payee=None),
+        pay("3", START_US, payer=None, payee=None),
+    ]
     hits = hits_of(run(plan, table(rows))[1], "legs")
     assert [(h["event_id"], h["leg"], h["subject_id"]) for h in hits] == [("1", "in", "q"), ("2", "out", "p")]
 
 
 def test_a_self_payment_gives_two_hits_out_first(plan: Plan) -> None:
     """The in leg sees the out leg of its own event, not the other way round."""
-    hits = hits_of(run(plan, table([pay("1", START_US, payee="p", payer_country="DE", payee_country="RO")]))[1], "legs")
+    hits = hits_of(
+        run(plan, table([pay("1", START_US, payee="p", payer_country="DE", payee_country="RO")]))[1], "legs"
+    )
     assert [(h["leg"], h["features"]["n"], h["features"]["out_of"], h["features"]["there"]) for h in hits] == [
         ("out", 1, 1, "RO"), ("in", 2, 1, "DE"),
     ]  # fmt: skip
@@ -262,5 +300,8 @@ def test_legs_show_each_side_with_its_own_profile(plan: Plan) -> None:
 
 
 def test_batches_without_any_leg_or_profile(tmp_path: Path, plan: Plan) -> None:
-    rows = [event("1", START_US, amount=None, kind="tip.received", ip="i"), account("2", START_US, attributes={})]
+    rows = [
+        event("1", START_US, amount=None, kind="tip.received", ip="i"),
+        account("2", START_US, attributes={}),
+    ]
     assert [h["rule_id"] for h in hits_of(run(plan, table(rows), [1])[1])] == ["shown"]

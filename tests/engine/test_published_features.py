@@ -9,8 +9,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
-
 from txkit import SHARED, feed, hits_of, plan_of
+
 from txmon.model.schema import CANONICAL, TIME
 from txmon.pipeline.scorer import Scorer
 
@@ -32,7 +32,9 @@ RULE = {
 pytestmark = [
     pytest.mark.shared,
     pytest.mark.slow,
-    pytest.mark.skipif(not REFERENCE.is_file(), reason=f"the public data set is not there ({REFERENCE.name})"),
+    pytest.mark.skipif(
+        not REFERENCE.is_file(), reason=f"the public data set is not there ({REFERENCE.name})"
+    ),
 ]
 
 
@@ -50,7 +52,10 @@ def canonical(compared: pa.Table) -> pa.Table:
     columns |= {"unconverted": pa.repeat(False, n), "auth_is_final": pa.repeat(True, n)}
     columns |= {name: raw[name].cast(pa.string()) for name in ("event_id", "payer", "merchant")}
     columns |= {"event_time": raw["event_time"].cast(pa.timestamp("us")).cast(TIME), "amount_minor": minor}
-    columns |= {"amount_base_minor": minor, "memo": pc.if_else(marked, "compared", pa.scalar(None, pa.string()))}
+    columns |= {
+        "amount_base_minor": minor,
+        "memo": pc.if_else(marked, "compared", pa.scalar(None, pa.string())),
+    }
     return pa.table([columns.get(f.name, pa.nulls(n, f.type)) for f in CANONICAL], schema=CANONICAL)
 
 

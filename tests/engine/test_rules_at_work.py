@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
 from txkit import DAY, HOUR, START_US, event, hits_of, ids, moment, plan_of, run, table, tick
+
 from txmon.engine.engine import Limits
 from txmon.model.rates import Rate, Rates
 from txmon.pipeline.scorer import Scorer
@@ -60,7 +60,12 @@ def test_a_new_event_makes_absence_possible_again(absent: Plan) -> None:
 
 
 def test_only_a_tick_that_starts_a_new_day_counts(absent: Plan) -> None:
-    rows = [pays("1", START_US), pays("2", START_US), tick("t0", MIDNIGHT + DAY), tick("t1", MIDNIGHT + DAY + 13 * HOUR)]
+    rows = [
+        pays("1", START_US),
+        pays("2", START_US),
+        tick("t0", MIDNIGHT + DAY),
+        tick("t1", MIDNIGHT + DAY + 13 * HOUR),
+    ]
     assert ticks_of(run(absent, table(rows))[1]) == []
     rows.append(tick("t2", MIDNIGHT + 2 * DAY - 1))
     assert ticks_of(run(absent, table(rows))[1]) == []
@@ -87,7 +92,12 @@ def test_absence_is_kept_apart_by_entity_and_mode(absent: Plan) -> None:
 
 
 def test_of_several_last_events_at_one_time_the_last_arrival_is_named(absent: Plan) -> None:
-    rows = [pays("b", START_US), pays("a", START_US), pays("late", START_US - HOUR), tick("t", MIDNIGHT + 2 * DAY)]
+    rows = [
+        pays("b", START_US),
+        pays("a", START_US),
+        pays("late", START_US - HOUR),
+        tick("t", MIDNIGHT + 2 * DAY),
+    ]
     assert [i for i, _, _ in ticks_of(run(absent, table(rows))[1])] == ["a"]
 
 
@@ -131,7 +141,10 @@ def test_hits_across_levels_and_tables(tmp_path: Path) -> None:
         {"id": "spent", "subject": "account", "let": {"n": "hits('big') over account_1d", "m": "hits('big') over account_1d_prior"}, "when": "n >= 1"},
     )  # fmt: skip
     assert [len(level) for level in plan.levels] == [2, 3, 1]
-    rows = [event(f"e{i}", START_US + i * HOUR, payer="p", payee="q", merchant="m", amount=a) for i, a in enumerate((500, 300, 700, 900))]
+    rows = [
+        event(f"e{i}", START_US + i * HOUR, payer="p", payee="q", merchant="m", amount=a)
+        for i, a in enumerate((500, 300, 700, 900))
+    ]
     hits = run(plan, table(rows))[1]
     assert run(plan, table(rows), [1, 2, 3])[1].equals(hits)
     assert ids(hits, "big") == ["e0", "e2", "e3"]
@@ -139,7 +152,9 @@ def test_hits_across_levels_and_tables(tmp_path: Path) -> None:
     assert ids(hits, "deep") == ["e3"]
     assert ids(hits, "into") == ["e0", "e1", "e2", "e3"]
     assert ids(hits, "seen") == ["e1", "e2", "e3"]
-    spent = [(h["event_id"], h["leg"], h["features"]["n"], h["features"]["m"]) for h in hits_of(hits, "spent")]
+    spent = [
+        (h["event_id"], h["leg"], h["features"]["n"], h["features"]["m"]) for h in hits_of(hits, "spent")
+    ]
     assert spent[:2] == [("e0", "out", 1, 0), ("e0", "in", 1, 0)]
     assert spent[-1] == ("e3", "in", 3, 2)
 
@@ -155,7 +170,13 @@ def test_hits_come_in_order_of_arrival_then_leg_then_rule(tmp_path: Path) -> Non
 
 
 def test_only_live_and_shadow_rules_are_scored_and_shadow_never_alerts(tmp_path: Path) -> None:
-    plan = plan_of(tmp_path, *({"id": s, "subject": "payer", "status": s, "when": "amount > 0", "score": 0.9} for s in ("draft", "shadow", "live", "retired")))
+    plan = plan_of(
+        tmp_path,
+        *(
+            {"id": s, "subject": "payer", "status": s, "when": "amount > 0", "score": 0.9}
+            for s in ("draft", "shadow", "live", "retired")
+        ),
+    )
     scorer, hits = run(plan, table([event("1", START_US, payer="p")]))
     assert [h["rule_id"] for h in hits_of(hits)] == ["live", "shadow"]
     (alert,) = scorer.alerts.table().to_pylist()
@@ -189,11 +210,23 @@ def test_lists_are_asked_by_the_event_s_utc_date(tmp_path: Path) -> None:
         tmp_path,
         {"id": "r", "subject": "payer", "when": "city in list('towns')"},
         {"id": "n", "subject": "payer", "when": "city not in list('towns')"},
-        {"id": "c", "subject": "payer", "let": {"n": "count(*) filter (where city in list('towns')) over payer_9d"}, "when": "n = 3"},
+        {
+            "id": "c",
+            "subject": "payer",
+            "let": {"n": "count(*) filter (where city in list('towns')) over payer_9d"},
+            "when": "n = 3",
+        },
         list_towns=source,
     )
     six = START_US + 12 * HOUR
-    times = {"1": six - 1, "2": six, "3": six + 2 * DAY - 1, "4": six + 2 * DAY, "5": six + 3 * DAY, "6": six + 4 * DAY}
+    times = {
+        "1": six - 1,
+        "2": six,
+        "3": six + 2 * DAY - 1,
+        "4": six + 2 * DAY,
+        "5": six + 3 * DAY,
+        "6": six + 4 * DAY,
+    }
     rows = [event(i, t, payer="p", city="Ulm") for i, t in times.items()]
     rows += [event("7", six + 4 * DAY, payer="p", city="Bonn"), event("8", six + 4 * DAY, payer="p")]
     hits = run(plan, table(rows))[1]
@@ -207,7 +240,13 @@ def test_money_parameters_in_another_currency_use_the_day_s_rate(tmp_path: Path)
         tmp_path,
         {"id": "r", "subject": "payer", "params": {"line": {"value": 100, "currency": "USD"}}, "when": "amount >= :line"},
     )  # fmt: skip
-    rates = Rates("EUR", [Rate(dt.date(2026, 1, 5), "USD", "EUR", Decimal("0.9")), Rate(dt.date(2026, 1, 6), "USD", "EUR", Decimal("0.5"))])
+    rates = Rates(
+        "EUR",
+        [
+            Rate(dt.date(2026, 1, 5), "USD", "EUR", Decimal("0.9")),
+            Rate(dt.date(2026, 1, 6), "USD", "EUR", Decimal("0.5")),
+        ],
+    )
 
     def usd(name: str, time: int, minor: int, base: int) -> dict[str, Any]:
         return event(name, time, payer="p", amount=minor, currency="USD", amount_base_minor=base)
@@ -232,20 +271,34 @@ DETECTOR: dict[str, Any] = {
 }  # fmt: skip
 ROUND_SUMS = DETECTOR | {
     "id": "rounds",
-    "inputs": {"round": {"value": "is_round", "scale": {"kind": "linear", "min": 0, "max": 1}, "missing": {"impute": 0}}},
+    "inputs": {
+        "round": {
+            "value": "is_round",
+            "scale": {"kind": "linear", "min": 0, "max": 1},
+            "missing": {"impute": 0},
+        }
+    },
 }
 
 
 def test_anomaly_scores_are_null_while_warming_and_finite_after(tmp_path: Path) -> None:
     plan = plan_of(
         tmp_path,
-        {"id": "all", "subject": "payer", "let": {"a": "anomaly('amounts')", "n": "count(*) over payer_1d"}, "when": "true"},
+        {
+            "id": "all",
+            "subject": "payer",
+            "let": {"a": "anomaly('amounts')", "n": "count(*) over payer_1d"},
+            "when": "true",
+        },
         {"id": "odd", "subject": "payer", "when": "anomaly('amounts') >= 0.95", "explain": "odd amount"},
         {"id": "smooth", "subject": "payer", "let": {"r": "anomaly('rounds')"}, "when": "r >= 0"},
         detector_amounts=DETECTOR,
         detector_rounds=ROUND_SUMS,
     )
-    rows = [event(f"e{i}", START_US + i, payer="p", channel="pos", amount=1000 + 7 * (i * i % 31)) for i in range(300)]
+    rows = [
+        event(f"e{i}", START_US + i, payer="p", channel="pos", amount=1000 + 7 * (i * i % 31))
+        for i in range(300)
+    ]
     rows.append(event("huge", START_US + 400, payer="p", channel="pos", amount=10**14))
     rows.append(event("late", START_US + 350, payer="p", channel="pos", amount=10**14))
     rows += [event("null", START_US + 401, payer="p", channel="pos", amount=None), event("nowhere", START_US + 401, payer="p"),
@@ -258,7 +311,8 @@ def test_anomaly_scores_are_null_while_warming_and_finite_after(tmp_path: Path) 
     assert scores["huge"] >= Decimal("0.99")
     assert [scores[i] for i in ("null", "nowhere", "skip", "cold")] == [None] * 4
     odd = {h["event_id"]: h["explanation"] for h in hits_of(hits, "odd", "event")}
-    assert "huge" in odd and "late" in odd
+    assert "huge" in odd
+    assert "late" in odd
     assert odd["huge"].startswith("odd amount; most unusual: size")
     assert len(ids(hits, "smooth", "event")) > 100
 
@@ -271,7 +325,9 @@ def test_without_models_scores_are_not_made(tmp_path: Path) -> None:
 
 def test_unused_detectors_do_not_stretch_what_is_remembered(tmp_path: Path) -> None:
     """Packs inherit detectors; a long window in one that no rule asks must not change what is too late."""
-    plan = plan_of(tmp_path, {"id": "r", "subject": "payer", "let": {"n": "count(*) over payer_1d"}, "when": "n >= 1"})
+    plan = plan_of(
+        tmp_path, {"id": "r", "subject": "payer", "let": {"n": "count(*) over payer_1d"}, "when": "n >= 1"}
+    )
     assert plan.longest_us > 30 * DAY, "the detectors that ship have longer windows"
     rows = [event("1", START_US, payer="p"), event("2", START_US - 31 * DAY, payer="p")]
     assert Scorer(plan).apply(table(rows)).verdict.tolist() == [0, 3]

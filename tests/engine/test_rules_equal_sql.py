@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from stream_strategies import accepted, rows
-
 from txkit import HOUR, hits_of, plan_of, run, table, tick
+
 from txmon.engine.engine import Limits
 from txmon.rules.ir import Plan, Rule, Unit
 from txmon.rules.sql import rule_sql
@@ -78,10 +78,14 @@ def compare(rule: Rule, found: list[dict[str, Any]], sql: list[dict[str, Any]]) 
 
 @settings(max_examples=12)
 @given(rows(most=35), st.lists(st.integers(0, 35), max_size=3), st.integers(0, 6))
-def test_every_hit_of_every_rule(plan: Plan, stream: list[dict[str, Any]], cuts: list[int], ticks: int) -> None:
+def test_every_hit_of_every_rule(
+    plan: Plan, stream: list[dict[str, Any]], cuts: list[int], ticks: int
+) -> None:
     for i in range(ticks if stream else 0):
         place = (i * 5) % (len(stream) + 1)
-        stream.insert(place, tick(f"t{i}", max(r["event_time"] for r in stream[: place + 1] or stream) + i * 30 * HOUR))
+        stream.insert(
+            place, tick(f"t{i}", max(r["event_time"] for r in stream[: place + 1] or stream) + i * 30 * HOUR)
+        )
     kept = accepted(stream)
     seq = {(r["source"], r["event_id"]): r["ingest_seq"] for r in kept}
     limits = Limits(max_lateness_days=1000)

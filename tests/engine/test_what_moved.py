@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
 from txkit import HOUR, START_US, event, hits_of, plan_of, run, table
+
 from txmon.rules.ir import Plan
 
 RULES: tuple[dict[str, Any], ...] = (
@@ -79,7 +79,12 @@ def orders(draw: st.DrawFn) -> list[dict[str, Any]]:
         if draw(st.booleans()):
             add("reversal", left, "settled", who=swapped)
         if draw(st.booleans()):
-            add("refund", draw(st.integers(0, total)), draw(st.sampled_from(("settled", "pending"))), who=swapped)
+            add(
+                "refund",
+                draw(st.integers(0, total)),
+                draw(st.sampled_from(("settled", "pending"))),
+                who=swapped,
+            )
         if draw(st.booleans()):
             add("chargeback", total, "settled", who=swapped)
     return rows
@@ -140,10 +145,46 @@ def test_sums_equal_the_ledger_to_the_cent(plan: Plan, rows: list[dict[str, Any]
 
 def test_a_purchase_is_never_counted_twice_and_a_decline_adds_nothing(plan: Plan) -> None:
     rows = [
-        event("auth", START_US, kind="authorization", status="approved", amount=10_000, merchant="m", payer="a", payee="b"),
-        event("no", START_US + 1, kind="payment", status="declined", amount=7_777, merchant="m", payer="a", payee="b"),
-        event("cap", START_US + 2, kind="capture", status="settled", amount=6_000, merchant="m", payer="a", payee="b"),
-        event("wait", START_US + 3, kind="transfer", status="pending", amount=1, merchant="m", payer="a", payee="b"),
+        event(
+            "auth",
+            START_US,
+            kind="authorization",
+            status="approved",
+            amount=10_000,
+            merchant="m",
+            payer="a",
+            payee="b",
+        ),
+        event(
+            "no",
+            START_US + 1,
+            kind="payment",
+            status="declined",
+            amount=7_777,
+            merchant="m",
+            payer="a",
+            payee="b",
+        ),
+        event(
+            "cap",
+            START_US + 2,
+            kind="capture",
+            status="settled",
+            amount=6_000,
+            merchant="m",
+            payer="a",
+            payee="b",
+        ),
+        event(
+            "wait",
+            START_US + 3,
+            kind="transfer",
+            status="pending",
+            amount=1,
+            merchant="m",
+            payer="a",
+            payee="b",
+        ),
     ]
     hits = hits_of(run(plan, table(rows))[1], "merchant-net")
     assert [h["features"]["net"] for h in hits] == [None, None, Decimal("60.00"), Decimal("60.00")]
@@ -162,7 +203,10 @@ def test_unconverted_events_count_but_have_no_sum(tmp_path: Path) -> None:
         },
     )  # fmt: skip
     foreign = {"amount_base_minor": None, "unconverted": True, "currency": "USD"}
-    rows = [event("a", START_US, payer="p", payee="x", **foreign), event("b", START_US, payer="p", payee="y", amount=5)]
+    rows = [
+        event("a", START_US, payer="p", payee="x", **foreign),
+        event("b", START_US, payer="p", payee="y", amount=5),
+    ]
     first, second = (h["features"] for h in hits_of(run(plan, table(rows))[1]))
     assert first == {"n": 1, "m": 0, "s": None, "who": 1}
     assert second == {"n": 2, "m": 1, "s": Decimal("0.05"), "who": 2}

@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from oracle import Rows, Spec
 from stream_strategies import accepted, rows
-
 from txkit import hits_of, plan_of, run, table
+
 from txmon.rules.ir import Plan
 
 ZONE = "Europe/Berlin"
@@ -62,7 +62,14 @@ EVENT_WINDOWS = (
     "ip_1d", "payer_3d", "payer_merchant_36h", "merchant_1d_prior", "ip_9d_prior", "card_device_3d",
     "payee_month", "ip_prev_month", "ip_month_prior", "payer_prev_month_prior",
 )  # fmt: skip
-LEG_WINDOWS = ("account_1d", "account_counterparty_3d", "account_month", "account_9d_prior", "account_city_1d", "ip_1d")
+LEG_WINDOWS = (
+    "account_1d",
+    "account_counterparty_3d",
+    "account_month",
+    "account_9d_prior",
+    "account_city_1d",
+    "ip_1d",
+)
 
 
 def every(windows: tuple[str, ...]) -> list[Spec]:
@@ -83,7 +90,12 @@ class Case:
         self.plan: Plan = plan_of(
             folder,
             *(
-                {"id": f"r{i}", "subject": subject, "when": "true", "let": {n: s.text for n, s in group.items()}}
+                {
+                    "id": f"r{i}",
+                    "subject": subject,
+                    "when": "true",
+                    "let": {n: s.text for n, s in group.items()},
+                }
                 for i, group in enumerate(self.named)
             ),
             entity_tz=ZONE,
@@ -119,7 +131,13 @@ class Case:
                     self._compare(group, own, other, row, later[0], late)
 
     def _compare(
-        self, group: dict[str, Spec], own: Rows, other: Rows, row: dict[str, Any], at: int, hit: dict[str, Any]
+        self,
+        group: dict[str, Spec],
+        own: Rows,
+        other: Rows,
+        row: dict[str, Any],
+        at: int,
+        hit: dict[str, Any],
     ) -> None:
         for name, spec in group.items():
             rows_, mine = own, row
@@ -138,14 +156,16 @@ def cases(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Case]:
     for window in LEG_WINDOWS:
         made[f"legs {window}"] = Case(tmp_path_factory.mktemp("p"), every((window,)), "account")
     # windows of one key share their rows; keys share nothing but the order
-    short = [s for s in every(("payer_1d", "payer_9d", "payer_month", "merchant_3d")) if s.arg in ("*", "amount")]
+    short = [
+        s for s in every(("payer_1d", "payer_9d", "payer_month", "merchant_3d")) if s.arg in ("*", "amount")
+    ]
     made["many windows"] = Case(tmp_path_factory.mktemp("p"), short, "ip")
     return made
 
 
 @pytest.mark.parametrize("name", [*EVENT_WINDOWS, *(f"legs {w}" for w in LEG_WINDOWS), "many windows"])
 def test_features_equal_the_definition(cases: dict[str, Case], name: str) -> None:
-    @settings(max_examples=int(os.environ.get('N', 12)))
+    @settings(max_examples=int(os.environ.get("N", 12)))
     @given(rows(), st.lists(st.integers(0, 45), max_size=4))
     def check(stream: list[dict[str, Any]], cuts: list[int]) -> None:
         cases[name].check(stream, [c for c in cuts if c <= len(stream)])
@@ -157,7 +177,18 @@ def test_the_oracle_casts_as_duckdb_does() -> None:
     """`avg` and `stddev` start from exact integers; the cast to double must round alike in all three."""
     import duckdb
 
-    numbers = [0, 1, -1, 2**53 + 1, -(2**53) - 1, -(2**53) - 3, 10**33 + 7, -(2**63) - 1, 2**64 - 1, 2**64 + 12345]
+    numbers = [
+        0,
+        1,
+        -1,
+        2**53 + 1,
+        -(2**53) - 1,
+        -(2**53) - 3,
+        10**33 + 7,
+        -(2**63) - 1,
+        2**64 - 1,
+        2**64 + 12345,
+    ]
     for number in numbers:
         (cast,) = duckdb.execute(f"select ({number})::hugeint::double").fetchone()
         assert oracle.double(number) == cast, number

@@ -18,10 +18,10 @@ import pyarrow as pa
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from txkit import DAY, HOUR, START_US, event, feed, moment, plan_of, table, tick  # noqa: E402  (run as a script)
+from txkit import DAY, HOUR, START_US, event, feed, moment, plan_of, table, tick
 
-from txmon.pipeline.scorer import Scorer  # noqa: E402
-from txmon.rules.ir import Plan  # noqa: E402
+from txmon.pipeline.scorer import Scorer
+from txmon.rules.ir import Plan
 
 RULES: tuple[dict[str, Any], ...] = (
     {
@@ -60,7 +60,10 @@ RULES: tuple[dict[str, Any], ...] = (
     {
         "id": "echo",
         "subject": "merchant",
-        "let": {"n": "hits('many-cities') over merchant_9d", "q": "quantile_cont(amount, 0.9) over merchant_3d"},
+        "let": {
+            "n": "hits('many-cities') over merchant_9d",
+            "q": "quantile_cont(amount, 0.9) over merchant_3d",
+        },
         "when": "n >= 2",
     },
     {
@@ -76,7 +79,12 @@ RULES: tuple[dict[str, Any], ...] = (
         "let": {"strange": "anomaly('amounts')", "n": "count(*) over merchant_1d"},
         "when": "strange >= 0.8",
     },
-    {"id": "watched", "subject": "payer", "status": "shadow", "when": "city in list('watched') and payer_minor"},
+    {
+        "id": "watched",
+        "subject": "payer",
+        "status": "shadow",
+        "when": "city in list('watched') and payer_minor",
+    },
 )
 FILES: dict[str, Any] = {
     "list_watched": {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import random
 import subprocess
@@ -14,8 +15,8 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
 from txkit import feed
+
 from txmon.engine import dedup
 from txmon.errors import StateError
 from txmon.pipeline.scorer import Scorer
@@ -50,14 +51,18 @@ def test_the_stream_reaches_every_part(plan: Plan, stream: pa.Table, whole: tupl
     scorer, hits = whole
     found = Counter(zip(hits["rule_id"].to_pylist(), hits["trigger"].to_pylist(), strict=True))
     assert {rule for rule, _ in found} == {r.id for r in plan.rules}
-    assert found["both", "late"] and found["many-cities", "late"] and found["silent", "tick"]
+    assert found["both", "late"]
+    assert found["many-cities", "late"]
+    assert found["silent", "tick"]
     assert len(alerts(scorer)) > 5
     verdicts = Counter(Scorer(plan).apply(stream).verdict.tolist())
     assert all(verdicts[v] for v in (dedup.ACCEPTED, dedup.DUPLICATE, dedup.CONFLICT, dedup.TOO_LATE))
 
 
 @pytest.mark.parametrize("size", [1, 7, 1000])
-def test_batches_of_equal_size(plan: Plan, stream: pa.Table, whole: tuple[Scorer, pa.Table], size: int) -> None:
+def test_batches_of_equal_size(
+    plan: Plan, stream: pa.Table, whole: tuple[Scorer, pa.Table], size: int
+) -> None:
     scorer = Scorer(plan)
     hits = feed(scorer, stream, range(size, len(stream), size))
     assert hits.equals(whole[1])
@@ -110,7 +115,7 @@ def test_restart_anywhere(
     """Two restarts, each from a snapshot that went through Arrow IPC bytes."""
     edges = sorted({0, first, second, len(stream)})
     scorer, parts = Scorer(plan), []
-    for a, b in zip(edges, edges[1:], strict=False):
+    for a, b in itertools.pairwise(edges):
         parts.append(scorer.apply(stream.slice(a, b - a)).hits)
         sink = pa.BufferOutputStream()
         snapshot = scorer.snapshot()
@@ -142,7 +147,8 @@ def test_a_snapshot_is_the_same_after_a_restart(plan: Plan, stream: pa.Table) ->
     again = Scorer(plan)
     again.restore(scorer.snapshot())
     one, two = (
-        {r["name"]: r["data"] for r in s.snapshot().to_pylist() if "table" not in r["name"]} for s in (scorer, again)
+        {r["name"]: r["data"] for r in s.snapshot().to_pylist() if "table" not in r["name"]}
+        for s in (scorer, again)
     )
     assert one == two
 
