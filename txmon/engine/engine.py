@@ -198,6 +198,10 @@ class Engine:
     def _first_evaluation(self, compiled: CompiledRule, tables: _Tables) -> None:
         rule = compiled.rule
         frame = tables.frame(rule.on)
+        subject = frame.column(rule.subject)
+        if subject.null_count == len(subject):
+            tables.flags[rule.id] = np.zeros(len(subject), np.bool_)
+            return
         lets = lets_of(compiled, frame)
         flags = matches(compiled, frame, lets)
         tables.flags[rule.id] = flags

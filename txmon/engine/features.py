@@ -152,16 +152,17 @@ class FeatureStore:
         layout = slot.group.layout
         n = frame.length
         masks = np.zeros((n, max(1, -(-len(layout.measures) // 64))), np.int64)
-        for m, measure in enumerate(layout.measures):
-            rows = self._rows_of(measure, frame, hits)
-            masks[:, m >> 6] |= rows.astype(np.int64) << np.int64(m & 63)
         values = np.zeros((n, len(layout.values)), np.int64)
-        for j, expr in enumerate(layout.values):
-            values[:, j] = self._integers(frame, expr)
         store = np.full(n, slot.all_rows, np.bool_)
-        for word in range(masks.shape[1]):
-            store |= masks[:, word] != 0
         key = self.keys.key_codes(frame, slot.key)
+        if (key >= 0).any():  # else no row has this key, and nothing of it needs to be evaluated
+            for m, measure in enumerate(layout.measures):
+                rows = self._rows_of(measure, frame, hits)
+                masks[:, m >> 6] |= rows.astype(np.int64) << np.int64(m & 63)
+            for j, expr in enumerate(layout.values):
+                values[:, j] = self._integers(frame, expr)
+            for word in range(masks.shape[1]):
+                store |= masks[:, word] != 0
         return st.Batch(key, frame.column("event_time").to_numpy(), order, masks, values, store)
 
     def _rows_of(self, measure: Measure, frame: Frame, hits: Hits) -> np.ndarray:

@@ -73,7 +73,7 @@ class KeySpace:
     def value_texts(self, expr: Expr, codes: Codes) -> pa.Array:
         """Texts of codes that `value_codes` gave."""
         name = domain_of(expr.name) if isinstance(expr, Column) else f"value:{expr}"
-        return self.texts[name].text(codes)
+        return self.texts.setdefault(name, TextInterner()).text(codes)
 
     def _codes(self, frame: Frame, domain: str, values: pa.Array) -> Codes:
         interner = self.texts.setdefault(domain, TextInterner())
