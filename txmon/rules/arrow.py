@@ -22,6 +22,7 @@ Evaluate = Callable[[Frame], Vec]
 _numbers = itertools.count()
 
 
+@lru_cache(maxsize=65_536)
 def compile_expr(expr: Expr) -> Callable[[Frame], pa.Array]:
     """Return a function from a frame to an Arrow array in the physical form of the expression's unit."""
     evaluate, unit = _compiled(expr), expr.unit
@@ -33,15 +34,26 @@ def compile_expr(expr: Expr) -> Callable[[Frame], pa.Array]:
     return run
 
 
+@lru_cache(maxsize=65_536)
 def compile_mask(expr: Expr) -> Callable[[Frame], np.ndarray]:
-    """Return a function from a frame to a boolean array: true where a condition is true, not null."""
-    evaluate = _compiled(expr)
+    """Return a function from a frame to a boolean array: true where a condition is true, not null.
+
+    The parts of an `and` are taken in turn and the rest is left out once no row can be true.
+    """
+    parts = expr.args if isinstance(expr, Call) and expr.op == "and" else (expr,)
+    evaluates = [_compiled(part) for part in parts]
 
     def run(frame: Frame) -> np.ndarray:
+        found: np.ndarray | None = None
         with np.errstate(all="ignore"):
-            vec = evaluate(frame)
-        found = arrow_ops.truth(vec)
-        return found if isinstance(found, np.ndarray) else np.full(frame.length, bool(found))
+            for evaluate in evaluates:
+                true = arrow_ops.truth(evaluate(frame))
+                if not isinstance(true, np.ndarray):
+                    true = np.full(frame.length, bool(true))
+                found = true if found is None else found & true
+                if not found.any():
+                    break
+        return np.zeros(frame.length, np.bool_) if found is None else found
 
     return run
 

@@ -50,14 +50,17 @@ def _or(_call: Call, args: list[Vec]) -> Vec:
 
 def _kleene(args: list[Vec], any_of: bool) -> Vec:
     """And, or of three-valued truths: a deciding side decides even beside null."""
+    if all(arg.ok is True for arg in args):
+        data = args[0].data
+        for arg in args[1:]:
+            data = data | arg.data if any_of else data & arg.data
+        return Vec(data, True)
     deciding: Any = False
     other: Any = True
     for arg in args:
         yes, no = truth(arg), _falsehood(arg)
         deciding = deciding | (yes if any_of else no)
         other = other & (no if any_of else yes)
-    if all(arg.ok is True for arg in args):
-        return Vec(deciding if any_of else other, True)
     return Vec(deciding if any_of else other, _ok(deciding | other))
 
 
