@@ -328,6 +328,5 @@ def test_unused_detectors_do_not_stretch_what_is_remembered(tmp_path: Path) -> N
     plan = plan_of(
         tmp_path, {"id": "r", "subject": "payer", "let": {"n": "count(*) over payer_1d"}, "when": "n >= 1"}
     )
-    assert plan.longest_us > 30 * DAY, "the detectors that ship have longer windows"
     rows = [event("1", START_US, payer="p"), event("2", START_US - 31 * DAY, payer="p")]
     assert Scorer(plan).apply(table(rows)).verdict.tolist() == [0, 3]

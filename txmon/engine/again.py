@@ -6,7 +6,7 @@ and the same windows as the first evaluation.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator
 
 import numpy as np
 import pyarrow as pa
@@ -20,26 +20,24 @@ from txmon.rules.ir import On
 # Pairs are evaluated in portions of at most this many rows, so that a burst of late events for a busy
 # subject cannot take unbounded memory.
 PORTION_ROWS = 262_144
-Report = Callable[[Found, I64], None]
 
 
 def evaluate_late(
-    store: FeatureStore,
-    rules: list[CompiledRule],
-    frame: Frame,
-    late: I64,
-    order: I64,
-    report: Report,
-) -> None:
-    """Evaluate rows again that came late for their subject, for rules of that one subject.
+    store: FeatureStore, compiled: CompiledRule, frame: Frame, late: I64, order: I64
+) -> Iterator[tuple[Found, I64]]:
+    """Evaluate rows again that came late for a rule's subject; yields what was found and its rows.
 
-    `report` gets what was found and the rows of the frame it belongs to.
+    Only rows that meet the rule's conditions on the event alone can ever hit. The search computes the
+    features that `when` reads; the others are computed for the hits.
     """
-    reach = max(c.longest_us for c in rules)
-    slot = store.subject_slot(rules[0].rule.on, rules[0].rule.subject)
+    for condition in compiled.guard:
+        late = late[frame.shared.mask(condition, frame)[late]]
+    if len(late) == 0:
+        return
+    slot = store.subject_slot(compiled.rule.on, compiled.rule.subject)
     keys = store.keys.key_codes(frame, slot.key)
     time = frame.column("event_time").to_numpy()
-    request, times = slot.group.later_times(keys[late], time[late], order[late], reach)
+    request, times = slot.group.later_times(keys[late], time[late], order[late], compiled.longest_us)
     start = 0
     while start < len(times):
         stop = min(len(times), start + PORTION_ROWS)
@@ -49,34 +47,30 @@ def evaluate_late(
             if stop <= start:
                 stop = int(np.searchsorted(request, request[start], side="right"))
         part = slice(start, stop)
-        _evaluate_pairs(store, rules, frame, late[request[part]], times[part], order, report)
+        hits = _first_hits(store, compiled, frame, (late[request[part]], times[part], order))
+        if len(hits[0]):
+            yield _found(store, compiled, frame, (*hits, order)), hits[0]
         start = stop
 
 
-def _evaluate_pairs(
-    store: FeatureStore,
-    rules: list[CompiledRule],
-    frame: Frame,
-    rows: I64,
-    times: I64,
-    order: I64,
-    report: Report,
-) -> None:
-    features = list(dict.fromkeys(f for c in rules for f in c.features))
+Pairs = tuple[I64, I64, I64]  # rows, times, order of arrival of every row of the frame
+
+
+def _first_hits(store: FeatureStore, compiled: CompiledRule, frame: Frame, pairs: Pairs) -> tuple[I64, I64]:
+    """Rows and times of the first hit of each event; rows stand together with rising times."""
+    rows, times, order = pairs
     again = TakenFrame(frame, rows)
-    again.features |= store.at(features, frame, rows, times, order[rows])
-    lag = times - again.column("event_time").to_numpy()
-    for compiled in rules:
-        lets = lets_of(compiled, again)
-        hit = np.flatnonzero(matches(compiled, again, lets) & (lag < compiled.longest_us))
-        if len(hit) == 0:
-            continue
-        # rows of one event stand together with rising times: the first hit of each counts
-        first = hit[np.concatenate([[True], rows[hit][1:] != rows[hit][:-1]])]
-        found = Found(
-            compiled, TakenFrame(again, first), taken(lets, first), rows[first], "late", times[first]
-        )
-        report(found, rows[first])
+    again.features |= store.at(compiled.features_asked(), frame, rows, times, order[rows])
+    hit = np.flatnonzero(matches(compiled, again, lets_of(compiled, again, asked_only=True)))
+    first = hit[np.concatenate([[True], rows[hit][1:] != rows[hit][:-1]])] if len(hit) else hit
+    return rows[first], times[first]
+
+
+def _found(store: FeatureStore, compiled: CompiledRule, frame: Frame, pairs: Pairs) -> Found:
+    rows, times, order = pairs
+    again = TakenFrame(frame, rows)
+    again.features |= store.at(compiled.features, frame, rows, times, order[rows])
+    return Found(compiled, again, lets_of(compiled, again), rows, "late", times)
 
 
 class TickFrame(Frame):

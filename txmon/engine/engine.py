@@ -7,7 +7,7 @@ is a module of its own.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import numpy as np
@@ -215,23 +215,17 @@ class Engine:
     def _second_evaluations(
         self, rules: list[CompiledRule], tables: _Tables, order: dict[On, I64], late: dict[str, I64]
     ) -> None:
-        by_subject: dict[tuple[On, str], list[CompiledRule]] = {}
         for compiled in rules:
-            if compiled.longest_us:
-                by_subject.setdefault((compiled.rule.on, compiled.rule.subject), []).append(compiled)
-        for (on, subject), group in by_subject.items():
-            rows = late[self.store.subject_slot(on, subject).name]
-            if len(rows) == 0:
+            rule = compiled.rule
+            if not compiled.longest_us:
                 continue
-
-            def report(found: Found, rows: I64, on: On = on) -> None:
-                tables.flags[found.compiled.rule.id][rows] = True
-                seq = tables.seq[tables.event_rows(on, rows)]
-                self._report(
-                    Found(found.compiled, found.frame, found.lets, seq, "late", found.as_of), rows, tables
-                )
-
-            evaluate_late(self.store, group, tables.frame(on), rows, order[on], report)
+            rows = late[self.store.subject_slot(rule.on, rule.subject).name]
+            for found, hit in evaluate_late(
+                self.store, compiled, tables.frame(rule.on), rows, order[rule.on]
+            ):
+                tables.flags[rule.id][hit] = True
+                seq = tables.seq[tables.event_rows(rule.on, hit)]
+                self._report(replace(found, seq=seq), hit, tables)
 
     def _absence(self, tables: _Tables, frames: dict[On, Frame], order: dict[On, I64]) -> None:
         """Evaluate rules on absence at every tick that is the first of a UTC day, as of that tick."""

@@ -17,7 +17,17 @@ from txmon.engine.shared import Shared
 from txmon.engine.state import I64
 from txmon.model.schema import TIME
 from txmon.rules.explain import Explain, compile_explain, features_json
-from txmon.rules.ir import AnomalyRef, Expr, Feature, Rule, rule_features, walk
+from txmon.rules.ir import (
+    AnomalyRef,
+    Call,
+    Expr,
+    Feature,
+    LetRef,
+    Rule,
+    expression_features,
+    rule_features,
+    walk,
+)
 
 _S = pa.string()
 HOLDERS = pa.list_(pa.struct([("party", _S), ("role", _S)]))
@@ -53,6 +63,8 @@ class CompiledRule:
     rule: Rule
     explain: Explain
     features: tuple[Feature, ...]
+    guard: tuple[Expr, ...]  # conditions of `when` on the event alone: they must hold whatever the time
+    asked: tuple[str, ...]  # lets that `when` reads
     detectors: tuple[str, ...]
     longest_us: int
 
@@ -60,6 +72,10 @@ class CompiledRule:
     def let(self) -> tuple[tuple[str, Expr], ...]:
         """Names and expressions of the lets."""
         return self.rule.let
+
+    def features_asked(self) -> list[Feature]:
+        """Features behind the lets that `when` reads."""
+        return [f for name, e in self.let if name in self.asked for f in expression_features(e)]
 
 
 @dataclass(frozen=True)
@@ -83,11 +99,20 @@ def compile_rules(shared: Shared) -> dict[str, CompiledRule]:
             r,
             compile_explain(r, plan.money_scale, plan.base_currency, units=units),
             tuple(rule_features(r)),
+            tuple(c for c in conditions(r.when) if not any(isinstance(n, LetRef) for n in walk(c))),
+            tuple(dict.fromkeys(n.name for n in walk(r.when) if isinstance(n, LetRef))),
             detectors_read(r),
             r.longest_us(),
         )
         for r in plan.rules
     }
+
+
+def conditions(expr: Expr) -> list[Expr]:
+    """Return the conditions that a conjunction joins; a condition by itself is its only one."""
+    if isinstance(expr, Call) and expr.op == "and":
+        return [c for arg in expr.args for c in conditions(arg)]
+    return [expr]
 
 
 def detectors_read(rule: Rule) -> tuple[str, ...]:
@@ -96,9 +121,13 @@ def detectors_read(rule: Rule) -> tuple[str, ...]:
     return tuple(dict.fromkeys(n.detector for n in nodes if isinstance(n, AnomalyRef)))
 
 
-def lets_of(compiled: CompiledRule, frame: Frame) -> dict[str, pa.Array]:
-    """Evaluate a rule's lets on every row of a frame."""
-    return {name: frame.shared.evaluate(expr, frame) for name, expr in compiled.let}
+def lets_of(compiled: CompiledRule, frame: Frame, asked_only: bool = False) -> dict[str, pa.Array]:
+    """Evaluate a rule's lets on every row of a frame, all or only those that `when` reads."""
+    return {
+        name: frame.shared.evaluate(expr, frame)
+        for name, expr in compiled.let
+        if not asked_only or name in compiled.asked
+    }
 
 
 def matches(compiled: CompiledRule, frame: Frame, lets: Mapping[str, pa.Array]) -> np.ndarray:
