@@ -1,4 +1,4 @@
-"""The only door to wall-clock time and random ids.
+"""The only door to wall-clock time, and to what the operating system says of this process.
 
 Owns `Clock`; the engine and everything below it never import this module's functions, they are handed
 values. Other modules take a clock as an argument, so that a test or a replay can supply its own.
@@ -6,8 +6,12 @@ values. Other modules take a clock as an argument, so that a test or a replay ca
 
 from __future__ import annotations
 
+import contextlib
+import resource
+import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 Clock = Callable[[], int]
 
@@ -20,3 +24,16 @@ def system_clock_us() -> int:
 def monotonic_s() -> float:
     """Return seconds of a clock that never goes back, for durations."""
     return time.perf_counter()
+
+
+def peak_rss_mb() -> float:
+    """Return the largest resident memory of this process so far, in MiB.
+
+    Linux keeps the parent's peak across `exec` in `ru_maxrss`, so the process's own mark is read first.
+    """
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
+            if line.startswith("VmHWM:"):
+                return round(int(line.split()[1]) / 1024, 1)
+    scale = 1024 if sys.platform != "darwin" else 1024**2
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / scale, 1)

@@ -14,9 +14,8 @@ from pathlib import Path
 import pyarrow as pa
 
 from txmon.bench.data import Shape, Stream
-from txmon.bench.isolate import peak_rss_mb
 from txmon.bench.jobs import FEED, KEY
-from txmon.clock import monotonic_s
+from txmon.clock import monotonic_s, peak_rss_mb
 from txmon.engine.warm import warm_up
 from txmon.model.pan import Tokeniser
 from txmon.model.rates import Rates

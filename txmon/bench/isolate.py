@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import io
 import os
-import resource
 import runpy
 import sys
 from collections.abc import Callable, Sequence
@@ -34,19 +33,6 @@ def _prepare() -> None:
     os.environ["POLARS_MAX_THREADS"] = str(THREADS)
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:THREADS])
-
-
-def peak_rss_mb() -> float:
-    """Largest resident memory of this process so far, in MiB.
-
-    Linux keeps the parent's peak across `exec` in `ru_maxrss`, so the process's own mark is read first.
-    """
-    with contextlib.suppress(OSError):
-        for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
-            if line.startswith("VmHWM:"):
-                return round(int(line.split()[1]) / _KIB, 1)
-    scale = _KIB if sys.platform != "darwin" else _KIB**2
-    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / scale, 1)
 
 
 def run_script(path: Path, args: Sequence[str]) -> str:

@@ -17,10 +17,10 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from txmon.bench.isolate import THREADS, peak_rss_mb
+from txmon.bench.isolate import THREADS
 from txmon.bench.spec import BenchRule, workload_measures
 from txmon.bench.sql import load_sql, mask_sql, quoted, window_sql
-from txmon.clock import monotonic_s
+from txmon.clock import monotonic_s, peak_rss_mb
 from txmon.model.keys import PanKey
 
 WARM_ROWS = 1_000

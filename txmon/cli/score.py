@@ -27,7 +27,7 @@ def score(
         None, "--store", help="Go on from, and save, the state in this folder."
     ),
     batch_rows: int = typer.Option(
-        65_536, "--batch-rows", min=1, help="Rows scored at a time; results do not depend on it."
+        32_768, "--batch-rows", min=1, help="Rows scored at a time; results do not depend on it."
     ),
     base_currency: str | None = typer.Option(None, "--base-currency", help="Default: the feed's, else EUR."),
     rates: Path | None = typer.Option(None, "--rates", help="rates.csv: date, currency, base, rate."),

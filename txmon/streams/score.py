@@ -6,7 +6,6 @@ reading the source's.
 
 from __future__ import annotations
 
-import resource
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
@@ -16,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from txmon.clock import monotonic_s
+from txmon.clock import monotonic_s, peak_rss_mb
 from txmon.engine import dedup
 from txmon.engine.hits import HIT_COLUMNS
 from txmon.errors import InputError
@@ -96,7 +95,7 @@ def score(source: Source, feed: Feed, scorer: Scorer, out: Path) -> Summary:
     summary.seconds = monotonic_s() - started
     summary.events_per_second = round(summary.events / summary.seconds, 1) if summary.seconds else 0.0
     summary.seconds = round(summary.seconds, 3)
-    summary.peak_rss_mb = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1)
+    summary.peak_rss_mb = peak_rss_mb()
     summary.rows_looked_back = scorer.engine.rows_looked_back
     summary.quarantine_reasons = dict(sorted(reasons.items()))
     return summary

@@ -27,7 +27,7 @@ from txmon.streams.readers import Chunk, open_reader
 __all__ = ["EVENTS_SCHEMA", "FeedBatch", "Progress", "Source", "open_source"]
 
 DEFAULT_BASE = "EUR"
-DEFAULT_BATCH = 65_536
+DEFAULT_BATCH = 32_768
 _CHUNK_MIN, _CHUNK_MAX = 16_384, 262_144
 # canonical columns that hold numbers or times: a run of digits there is a card number only if a scheme has it
 _NUMERIC = frozenset({"event_time", "amount", "amount_minor", "lat", "lon"})
