@@ -90,9 +90,14 @@ class AlertBook:
             if evidence.row < 0:
                 batch.touched_evidence.append(evidence)
             evidence.row = row
+            known = group.opened and evidence.count > 0 and score <= evidence.score
             evidence.count_in(score, event_us, time_us + fact.dedup_us)
-            judge = self._join if group.opened else self._open
-            kind = judge(group, fact, evidence, time_us)
+            if known:  # by far the most hits: one more of what the alert has already
+                kind: str | None = REPEAT
+            elif group.opened:
+                kind = self._join(group, fact, evidence, time_us)
+            else:
+                kind = self._open(group, fact, evidence, time_us)
             if kind is not None:
                 rows.append(row)
                 groups.append(group)
@@ -138,6 +143,8 @@ class AlertBook:
 
     def _current_group(self, key: Key, time_us: int) -> Group:
         group = self._current.get(key)
+        if group is not None and group.opened and time_us < group.until_us:
+            return group
         if group is not None and not group.opened:
             group.drop_stale(time_us)
         elif group is not None and time_us >= group.until_us:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import sys
 from pathlib import Path
@@ -57,6 +58,7 @@ def score(
     plan = load_pack(rules or default_pack(), base_currency=base, entity_tz=entity_tz)
     warm_up(lambda text: typer.echo(text, err=True))
     scorer = Scorer(plan, table)
+    gc.freeze()  # what was loaded so far stays: the collector need not walk it again
     if store is not None:
         load_state(scorer, store)
     console = Console(file=sys.stderr)
