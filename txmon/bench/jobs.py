@@ -6,6 +6,7 @@ loads code. Owns the timed sections; comparing is another module's.
 
 from __future__ import annotations
 
+import gc
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,6 +23,7 @@ from txmon.bench.spec import BenchRule, workload_measures
 from txmon.bench.sql import load_sql, mask_sql, quoted, window_sql
 from txmon.clock import monotonic_s, peak_rss_mb
 from txmon.model.keys import PanKey
+from txmon.rules.ir import Plan
 
 WARM_ROWS = 1_000
 FEED = "native"
@@ -68,22 +70,37 @@ def _warm_file(events: Path, folder: str) -> Path:
 
 
 def run_txmon(events: Path, pack: Path, out: Path) -> Timing:
-    """Score a file through the native feed as `txmon score` does; hits.parquet lands below `out`."""
+    """Run a file through the native feed and the engine; hits.parquet, texts included, lands below `out`."""
     # Imported here so that the processes of the other engines do not carry the engine's memory.
     from txmon.engine.warm import warm_up
-    from txmon.pipeline.scorer import Scorer
     from txmon.rules.pack import load_pack
-    from txmon.streams.feedfile import load_feed
-    from txmon.streams.score import score
-    from txmon.streams.source import open_source
 
-    feed, plan = load_feed(FEED), load_pack(pack)
+    plan = load_pack(pack)
     warm_up(lambda _: None)
     with TemporaryDirectory() as folder:
-        score(open_source(feed, _warm_file(events, folder), key=KEY), feed, Scorer(plan), Path(folder))
-    scorer, cpu = Scorer(plan), time.process_time()
-    summary = score(open_source(feed, events, key=KEY), feed, scorer, out)
-    return Timing("txmon", summary.events, summary.seconds, time.process_time() - cpu, peak_rss_mb())
+        _txmon_once(_warm_file(events, folder), plan, Path(folder))
+    gc.freeze()  # as `txmon score` does
+    started, cpu = monotonic_s(), time.process_time()
+    rows = _txmon_once(events, plan, out)
+    return Timing("txmon", rows, monotonic_s() - started, time.process_time() - cpu, peak_rss_mb())
+
+
+def _txmon_once(events: Path, plan: Plan, out: Path) -> int:
+    from txmon.anomaly import make_detector
+    from txmon.engine.engine import Engine
+    from txmon.engine.hits import HIT_COLUMNS
+    from txmon.model.rates import Rates
+    from txmon.streams.feedfile import load_feed
+    from txmon.streams.source import open_source
+
+    out.mkdir(parents=True, exist_ok=True)
+    engine, rows = Engine(plan, Rates(plan.base_currency), make_detector), 0
+    with pq.ParquetWriter(out / "hits.parquet", HIT_COLUMNS, compression="zstd") as writer:
+        for batch in open_source(load_feed(FEED), events, key=KEY, rates=Rates(plan.base_currency)):
+            outcome = engine.apply(batch.events)
+            writer.write_table(outcome.hits.select(HIT_COLUMNS.names))
+            rows += len(outcome.accepted)
+    return rows
 
 
 def run_duckdb(events: Path, rules: tuple[BenchRule, ...], out: Path) -> Timing:

@@ -38,7 +38,7 @@ from txmon.engine.shared import Shared
 from txmon.engine.state import I64, TIME_MIN
 from txmon.errors import StateError
 from txmon.model.rates import Rates
-from txmon.model.schema import VALUE_KINDS
+from txmon.model.schema import CANONICAL, VALUE_KINDS
 from txmon.rules.ir import On, Plan
 
 DAY_US = 86_400_000_000
@@ -131,9 +131,10 @@ class Engine:
         if (verdict != dedup.ACCEPTED).any():
             events = events.filter(pa.array(verdict == dedup.ACCEPTED))
         seq = first + np.arange(len(events), dtype=np.int64)
-        events = events.set_column(
-            events.schema.get_field_index("ingest_seq"), "ingest_seq", pa.array(seq, pa.int64())
-        )
+        if "ingest_seq" in events.column_names:
+            events = events.drop_columns(["ingest_seq"])
+        at = CANONICAL.get_field_index("ingest_seq")
+        events = events.add_column(at, "ingest_seq", pa.array(seq, pa.int64()))
         hits = self._score(events, seq, bound) if len(events) else HITS.empty_table()
         return Outcome(events, verdict, hits)
 

@@ -18,7 +18,6 @@ from txmon.engine.engine import Engine, Limits
 from txmon.engine.hits import HIT_COLUMNS
 from txmon.errors import StateError
 from txmon.model.rates import Rates
-from txmon.model.schema import CANONICAL
 from txmon.rules.ir import Plan
 
 SNAPSHOT_FORMAT = 1
@@ -48,9 +47,6 @@ class Scorer:
 
     def apply(self, events: pa.Table) -> Result:
         """Score a batch of canonical events in order of arrival; `ingest_seq` may be absent."""
-        if "ingest_seq" not in events.column_names:
-            at = CANONICAL.get_field_index("ingest_seq")
-            events = events.add_column(at, "ingest_seq", pa.nulls(len(events), pa.int64()))
         outcome = self.engine.apply(events)
         changes = self.alerts.apply(outcome.hits)
         return Result(outcome.accepted, outcome.verdict, outcome.hits.select(HIT_COLUMNS.names), changes)
