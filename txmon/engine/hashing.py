@@ -1,7 +1,7 @@
 """Keyed 128-bit hashes of text, and hash tables from 128 bits or two words to small integers.
 
 SipHash-2-4 with 128-bit output (J.-P. Aumasson, D. J. Bernstein, "SipHash: a fast short-input PRF",
-2012, and its 128-bit variant): keyed, so that ids chosen by a stranger cannot be made to collide.
+2012, and its 128-bit variant): ids chosen by a stranger collide only after about 2**64 tries.
 Owns kernels only; the tables live in `txmon.engine.interner`.
 """
 
