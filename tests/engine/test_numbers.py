@@ -15,8 +15,14 @@ from txkit import START_US, event, hits_of, plan_of, run, table
 from txmon.engine import int128
 from txmon.engine.state import decode_double, encode_double
 
-WIDE = st.integers(-(2**127), 2**127 - 1)
-WORD = st.integers(-(2**63), 2**63 - 1)
+
+def of_bits(most: int) -> st.SearchStrategy[int]:
+    """Numbers of up to so many bits, every length as likely as any other."""
+    return st.integers(0, most).flatmap(lambda bits: st.integers(2**bits // 2, 2**bits - 1))
+
+
+def signed(most: int) -> st.SearchStrategy[int]:
+    return st.builds(lambda value, sign: value * sign, of_bits(most), st.sampled_from((1, -1)))
 
 
 def words(value: int) -> tuple[np.int64, np.int64]:
@@ -33,23 +39,19 @@ def wrapped(value: int) -> int:
     return (value + 2**127) % 2**128 - 2**127
 
 
-@given(WIDE, WIDE, WORD.filter(lambda v: v > -(2**63)))
+@given(signed(127), signed(127), signed(63))
 def test_sums_negatives_and_squares(a: int, b: int, v: int) -> None:
     assert number(*int128.add128(*words(a), *words(b))) == wrapped(a + b)
     assert number(*int128.neg128(*words(a))) == wrapped(-a)
     assert number(*int128.square128(np.int64(v))) == v * v
 
 
-@given(WIDE.filter(lambda v: abs(v) < 2**100))
+@given(signed(100))
 def test_double_is_the_cast_of_sql(value: int) -> None:
     assert int128.double128(*words(value)) == double(value)
 
 
-@given(
-    st.integers(1, 2**40),
-    st.one_of(st.integers(-(2**66), 2**66), st.integers(-(10**17), 10**17)),
-    st.one_of(st.integers(0, 2**127 - 1), st.integers(0, 10**34)),
-)
+@given(of_bits(40), signed(70), of_bits(127))
 def test_spread_is_exact_or_says_that_it_does_not_fit(n: int, total: int, squares: int) -> None:
     fits, value = int128.spread128(np.int64(n), *words(total), *words(squares))
     inside = n * squares < 2**127 and total * total < 2**127
