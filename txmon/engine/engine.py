@@ -125,7 +125,7 @@ class Engine:
         `ingest_seq` is given here.
         """
         first = self.gate.next_seq
-        bound = self._bound()
+        oldest = self._oldest()
         time = one_chunk(events.column("event_time")).cast(pa.int64()).to_numpy()
         verdict = self.gate.admit(identity_hashes(events), content_hashes(events), time).verdict
         if (verdict != dedup.ACCEPTED).any():
@@ -135,17 +135,17 @@ class Engine:
             events = events.drop_columns(["ingest_seq"])
         at = CANONICAL.get_field_index("ingest_seq")
         events = events.add_column(at, "ingest_seq", pa.array(seq, pa.int64()))
-        hits = self._score(events, seq, bound) if len(events) else HITS.empty_table()
+        hits = self._score(events, seq, oldest) if len(events) else HITS.empty_table()
         return Outcome(events, verdict, hits)
 
     # -- steps ---------------------------------------------------------------------------------------
 
-    def _bound(self) -> int:
-        """Rows not newer than this are in no window of any event that may still come."""
+    def _oldest(self) -> int:
+        """No event that may still come is this old."""
         watermark = self.gate.watermark_us
-        return TIME_MIN if watermark == TIME_MIN else watermark - self._horizon_us - self.store.longest_us
+        return TIME_MIN if watermark == TIME_MIN else watermark - self._horizon_us
 
-    def _score(self, events: pa.Table, seq: I64, bound: int) -> pa.Table:
+    def _score(self, events: pa.Table, seq: I64, oldest: int) -> pa.Table:
         tables = self._tables(events, seq)
         frames: dict[On, Frame] = {"events": tables.events, "legs": tables.legs}
         order: dict[On, I64] = {"events": tables.order("events"), "legs": tables.order("legs")}
@@ -155,7 +155,7 @@ class Engine:
 
         late: dict[str, I64] = {}
         for level, rules in enumerate(self.plan.levels):
-            late |= self.store.advance(level, frames, order, hits_of, bound)
+            late |= self.store.advance(level, frames, order, hits_of, oldest)
             if level == 0:
                 self.detection.apply(frames)
             for rule in rules:

@@ -37,6 +37,11 @@ class Slot:
     group: Group
     all_rows: bool
 
+    def bound(self, oldest: int) -> int:
+        """Rows not newer than this are in no window of the group for any event newer than `oldest`."""
+        reach = max((f.window.reach_us for f in self.group.layout.features), default=0)
+        return oldest if oldest == st.TIME_MIN else oldest - reach
+
 
 class FeatureStore:
     """The groups of a plan, in a fixed order."""
@@ -80,15 +85,17 @@ class FeatureStore:
         return next(s for s in self.slots if s.all_rows and s.on == on and s.key == (subject,))
 
     def advance(
-        self, level: int, frames: dict[On, Frame], order: dict[On, st.I64], hits: Hits, bound: int
+        self, level: int, frames: dict[On, Frame], order: dict[On, st.I64], hits: Hits, oldest: int
     ) -> dict[str, st.I64]:
         """Count a batch in the groups of one level; sets the frames' features of every row.
+
+        No event as old as `oldest` may still come: what only such events could see is forgotten.
 
         Returns, per group, the rows that came late for their key.
         """
         slots = [s for s in self.slots if s.level == level]
         prepared = [(s, self._prepare(s, frames[s.on], order[s.on], hits)) for s in slots]
-        results = list(self._pool.map(lambda p: p[0].group.advance(p[1], bound), prepared))
+        results = list(self._pool.map(lambda p: p[0].group.advance(p[1], p[0].bound(oldest)), prepared))
         late_rows = {}
         for (slot, batch), (values, late) in zip(prepared, results, strict=True):
             if len(late):
