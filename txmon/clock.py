@@ -1,7 +1,7 @@
-"""The only door to wall-clock time, and to what the operating system says of this process.
+"""The only door to the clock of durations, and to what the operating system says of this process.
 
-Owns `Clock`; the engine and everything below it never import this module's functions, they are handed
-values. Other modules take a clock as an argument, so that a test or a replay can supply its own.
+The engine and everything below it never import this module: they are handed values, so that a replay
+gives the same.
 """
 
 from __future__ import annotations
@@ -10,15 +10,7 @@ import contextlib
 import resource
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
-
-Clock = Callable[[], int]
-
-
-def system_clock_us() -> int:
-    """Return UTC now in microseconds since 1970-01-01."""
-    return time.time_ns() // 1000
 
 
 def monotonic_s() -> float:

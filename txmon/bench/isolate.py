@@ -19,7 +19,6 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 THREADS = 2
-_KIB = 1024
 
 
 def fresh(job: Callable[..., T], *args: Any) -> T:

@@ -194,7 +194,7 @@ def _insert_late(L: Layout, S: State, k: int, row: tuple[int, int], masks: I64, 
     number = write_row(L, S, k, row, masks, vals)
     q = place_late(S, k, row[0], number)
     shift_positions(L, S, k, q)
-    enter(L, S, k, number, True)
+    enter(L, S, k, number)
     for f in range(L.f_cache.shape[0]):
         if L.f_cache[f] >= 0:
             S.keys[k, L.f_cache[f] + 2] = -1
@@ -211,7 +211,7 @@ def _append(L: Layout, S: State, k: int, row: tuple[int, int], masks: I64, vals:
         o = L.woff[w]
         if o >= 0 and S.keys[k, o] == position:
             S.keys[k, o + 1] = row[0]
-    enter(L, S, k, number, False)
+    enter(L, S, k, number)
     note_last(L, S, k, position)
 
 

@@ -19,18 +19,6 @@ from txmon.engine.state import I64
 from txmon.rules.ir import Detector, On, Plan, Unit
 
 
-class Scored(Protocol):
-    """Scores of a batch: value (NaN: none) and state by row."""
-
-    @property
-    def value(self) -> Any:
-        """Calibrated scores, 0..1, NaN where there is none."""
-
-    @property
-    def state(self) -> Any:
-        """Why: scored, warming or refused."""
-
-
 class ScoringModel(Protocol):
     """What the engine asks of a detector's model."""
 

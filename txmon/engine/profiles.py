@@ -12,7 +12,6 @@ from datetime import UTC, datetime
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from txmon.engine.content import one_chunk
 from txmon.engine.interner import TextInterner
@@ -179,7 +178,7 @@ class ProfileBook:
         if field.type == "text":
             codes = self.texts.codes(pa.array(texts, pa.string()))
             return np.where(codes < 0, UNSET, codes)
-        read = {"bool": _read_bool, "int": _read_int, "time": _read_time}[field.type]
+        read = {"bool": _read_bool, "int": _read_int}[field.type]
         return np.array([read(t) for t in texts], np.int64)
 
     def _holder_codes(self, part: pa.Table) -> I64:
@@ -234,18 +233,8 @@ def _read_bool(text: str | None) -> int:
 
 
 def _read_int(text: str | None) -> int:
+    # A value that is no number sets nothing: the field stays as it was, the event keeps its text.
     try:
         return UNSET if text is None else int(text)
     except ValueError:
-        return UNSET
-
-
-def _read_time(text: str | None) -> int:
-    try:
-        return (
-            UNSET
-            if text is None
-            else int(pc.cast(pa.array([text]), pa.timestamp("us")).cast(pa.int64())[0].as_py())
-        )
-    except pa.ArrowInvalid:
         return UNSET

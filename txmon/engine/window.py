@@ -134,30 +134,8 @@ def expire(L: Layout, S: State, k: int, w: int, bound: int) -> None:
 
 
 @inline
-def _stack_push(S: State, k: int, links: int, tail: int, value_column: int, sign: int, number: int) -> None:
-    """Push the newest row on a monotone stack (sign 1: maximum, -1: minimum)."""
-    r = physical(S, k, number)
-    v = S.rows[r, value_column]
-    first = S.keys[k, FIRST]
-    p = S.keys[k, tail]
-    while p >= first:
-        q = physical(S, k, p)
-        u = S.rows[q, value_column]
-        if (sign > 0 and u > v) or (sign < 0 and u < v):
-            break
-        p = S.rows[q, links]
-    if p >= first:
-        S.rows[physical(S, k, p), links + 1] = number
-        S.rows[r, links] = p
-    else:
-        S.rows[r, links] = -1
-    S.rows[r, links + 1] = -1
-    S.keys[k, tail] = number
-
-
-@inline
 def _stack_place(S: State, k: int, links: int, tail: int, value_column: int, sign: int, number: int) -> bool:
-    """Thread a late row into a monotone stack; false if a later row hides it."""
+    """Thread a row into a monotone stack (sign 1: maximum, -1: minimum); false if a later row hides it."""
     r = physical(S, k, number)
     v, t = S.rows[r, value_column], S.rows[r, 0]
     first = S.keys[k, FIRST]
@@ -226,7 +204,7 @@ def _last_occurrence(L: Layout, S: State, k: int, m: int, number: int) -> tuple[
 
 
 @inline
-def enter(L: Layout, S: State, k: int, number: int, late: bool) -> None:
+def enter(L: Layout, S: State, k: int, number: int) -> None:
     """Count a new row in the windows it lies in; `S.lows` are the windows' lower bounds at the head."""
     r = physical(S, k, number)
     t = S.rows[r, 0]
@@ -242,15 +220,9 @@ def enter(L: Layout, S: State, k: int, number: int, late: bool) -> None:
                 newest, previous = _last_occurrence(L, S, k, m, number)
             in_max, in_min = True, True
             if L.mmax[m] >= 0:
-                if late:
-                    in_max = _stack_place(S, k, L.mmax[m], L.mmaxt[m], c, 1, number)
-                else:
-                    _stack_push(S, k, L.mmax[m], L.mmaxt[m], c, 1, number)
+                in_max = _stack_place(S, k, L.mmax[m], L.mmaxt[m], c, 1, number)
             if L.mmin[m] >= 0:
-                if late:
-                    in_min = _stack_place(S, k, L.mmin[m], L.mmint[m], c, -1, number)
-                else:
-                    _stack_push(S, k, L.mmin[m], L.mmint[m], c, -1, number)
+                in_min = _stack_place(S, k, L.mmin[m], L.mmint[m], c, -1, number)
             for j in range(L.mwptr[m], L.mwptr[m + 1]):
                 w = L.mwin[j]
                 if t <= S.lows[w]:

@@ -135,12 +135,6 @@ class Window:
         return self.span_us
 
 
-AGGREGATES: tuple[str, ...] = (
-    "count", "count_distinct", "sum", "avg", "min", "max", "stddev_pop", "stddev_samp",
-    "first", "last", "lag", "median", "quantile_cont",
-)  # fmt: skip
-
-
 @remembers_hash
 @dataclass(frozen=True)
 class Feature:

@@ -15,7 +15,7 @@ from txmon.model.currencies import EXPONENTS
 from txmon.model.profile import ProfileField, event_column, profile_fields
 from txmon.model.schema import CANONICAL, VALUE_KINDS
 from txmon.rules.columns import LEG_COLUMNS, ROLES
-from txmon.rules.ir import Call, Column, Derived, Expr, FeatureRef, On, walk
+from txmon.rules.ir import Call, Column, Derived, Expr, On, walk
 from txmon.rules.sqlexpr import SqlExpr
 from txmon.rules.sqltext import name, select, text
 
@@ -28,11 +28,6 @@ def reads(expr: Expr) -> set[str]:
     if any(isinstance(node, Call) and node.op == "attribute" for node in walk(expr)):
         found.add("attributes")
     return found
-
-
-def features_of(exprs: Iterable[Expr]) -> list[FeatureRef]:
-    """Aggregates that expressions read."""
-    return [node for expr in exprs for node in walk(expr) if isinstance(node, FeatureRef)]
 
 
 @dataclass

@@ -15,7 +15,6 @@ from txmon.streams.faults import Faults, Reason
 from txmon.streams.jsontext import plain_text
 
 MAX_TEXT_BYTES = 65_536
-TEXT_DICTIONARY = pa.dictionary(pa.int32(), pa.string())
 
 
 def mask_of(values: pa.Array) -> np.ndarray:
