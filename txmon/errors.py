@@ -6,7 +6,8 @@
     ├── FeedError        a feed file is wrong; carries a source location
     ├── RuleError        a rule, derived column, list or detector is wrong; carries a source location
     ├── RuleErrors       all the RuleErrors of a pack at once
-    └── StateError       a snapshot or state file cannot be used
+    ├── StateError       a snapshot or state file cannot be used
+    └── SourceError      a broker or a followed file cannot be read from or written to now
 
 This module owns the hierarchy and nothing else; it never formats for a transport.
 """
@@ -102,3 +103,10 @@ class RuleErrors(TxmonError):
     def __init__(self, errors: Sequence[RuleError]) -> None:
         self.errors = tuple(sorted(errors, key=lambda e: (e.source, e.detail)))
         super().__init__("\n".join(str(e) for e in self.errors))
+
+
+class SourceError(TxmonError):
+    """A broker, topic or followed file cannot be used now; what was not taken is still there."""
+
+    code = "source"
+    status = 503
