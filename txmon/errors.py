@@ -110,3 +110,50 @@ class SourceError(TxmonError):
 
     code = "source"
     status = 503
+
+
+class StoreError(TxmonError):
+    """The database of the journal failed."""
+
+    code = "store"
+    status = 503
+
+
+class StoreUnavailable(StoreError):
+    """The database cannot be reached; nothing of the transaction was stored."""
+
+    code = "store_unavailable"
+
+
+class CommitUnknown(StoreError):
+    """The connection broke during the commit: the transaction may or may not be stored."""
+
+    code = "commit_unknown"
+
+
+class StoreFatal(StoreError):
+    """The disk is full or failed; nothing of the transaction was stored and the handle is not to be used."""
+
+    code = "store_fatal"
+    status = 507
+
+
+class WriterActive(StoreError):
+    """Another process is the writer of this store."""
+
+    code = "writer_active"
+    status = 409
+
+
+class StoreConflict(StoreError):
+    """A row is not in the version or state that the caller read."""
+
+    code = "conflict"
+    status = 412
+
+
+class StoreCorrupt(StoreError):
+    """Stored bytes are damaged or were changed."""
+
+    code = "store_corrupt"
+    status = 500
