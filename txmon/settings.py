@@ -1,0 +1,356 @@
+"""Settings of the service: one frozen object, read once at start.
+
+A value comes from the command line, else from a variable ``TXMON_<NAME>``, else from a TOML file
+(``--settings`` or `TXMON_SETTINGS`), else from its default. Every fault is reported at once, each
+with the variable and the remedy. With ``TXMON_ENV=production`` nothing that matters for safety is left to a
+default.
+Owns names, types, bounds and what production demands; never opens a store or reads a key's content, and a
+password in a store's address is never shown.
+"""
+
+# ruff: noqa: RUF009 - `_set` only makes an immutable dataclass field
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import ipaddress
+import re
+import tomllib
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from types import NoneType
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from txmon.errors import ConfigError
+
+PREFIX = "TXMON_"
+ENVIRONMENTS = ("development", "production")
+LOG_LEVELS = ("debug", "info", "warning", "error")
+_IGNORED = ("TXMON_TEST_", "TXMON_SETTINGS")
+_TIME = re.compile(r"\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?Z)?")
+_TRUE, _FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
+
+
+class SettingsError(ConfigError):
+    """One or more settings are missing or wrong; ``faults`` holds a line for each."""
+
+    def __init__(self, faults: list[str]) -> None:
+        self.faults = tuple(faults)
+        super().__init__("\n".join(faults))
+
+
+def _set(
+    default: Any,
+    doc: str,
+    *,
+    low: float | None = None,
+    high: float | None = None,
+    one_of: tuple[str, ...] = (),
+) -> Any:
+    """Declare a setting: default, what it means (with its unit), bounds or the values it may have."""
+    return dataclasses.field(
+        default=default, metadata={"doc": doc, "low": low, "high": high, "one_of": one_of}
+    )
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything a process of the service may be told from outside."""
+
+    env: str = _set("development", "`production` refuses unsafe defaults", one_of=ENVIRONMENTS)
+    # where things are
+    store: str = _set("store", "folder of the store, or a `postgresql+psycopg://` address")
+    heads_file: Path | None = _set(None, "file the journal's heads go to; best on another disk or machine")
+    rules: Path | None = _set(None, "folder of rule packs; unset: the packs that ship")
+    rates_file: Path | None = _set(None, "CSV of exchange rates: date, currency, base, rate")
+    key_file: Path | None = _set(None, "secret of card tokens; unset: the user's configuration folder")
+    webhook_key_file: Path | None = _set(None, "secret from which every webhook's own secret is made")
+    stripe_secret_file: Path | None = _set(None, "signing secret(s) of Stripe's webhooks, one a line")
+    # whose events
+    feed: str = _set("native", "feed of events that name none")
+    entity: str = _set("default", "reporting entity of events that name none")
+    entity_tz: str | None = _set(None, "IANA zone of the entity; unset: UTC for calendars, unknown for hours")
+    base_currency: str = _set("EUR", "ISO 4217 code of the entity's own currency")
+    history_until: str | None = _set(None, "UTC time or date; older events warm up and alert nobody")
+    # network
+    host: str = _set("127.0.0.1", "address to listen on")
+    port: int = _set(8080, "port to listen on; 0 picks a free one", low=0, high=65535)
+    tls_cert_file: Path | None = _set(None, "certificate chain, PEM")
+    tls_key_file: Path | None = _set(None, "private key of the certificate, PEM")
+    behind_tls_proxy: bool = _set(False, "a proxy in front ends TLS, and only it can reach the port")
+    trusted_proxies: tuple[str, ...] = _set((), "addresses or networks whose X-Forwarded-For is believed")
+    source_url: str | None = _set(None, "broker or folder that `txmon stream` reads")
+    alerts_url: str | None = _set(None, "broker topic that alerts are published to")
+    # limits of requests
+    request_max_bytes: int = _set(1 << 20, "largest body of a request, bytes", low=1024)
+    bulk_max_bytes: int = _set(1 << 30, "largest body of a bulk request, bytes", low=1 << 20)
+    json_depth_max: int = _set(20, "deepest nesting of a JSON body", low=2, high=100)
+    request_items_max: int = _set(1000, "most events of one request that is not bulk", low=1, high=100_000)
+    rate_limit: float = _set(0.0, "requests a second allowed to a key; 0: no limit", low=0)
+    rate_burst: int = _set(200, "requests a key may make at once before the limit counts", low=1)
+    auth_failures: int = _set(20, "refused keys a minute from one address before it must wait", low=1)
+    decision_timeout_ms: int = _set(5000, "longest wait of a request for its decision, ms", low=10)
+    idempotency_hours: int = _set(24, "how long an answer is kept for its Idempotency-Key, hours", low=24)
+    metrics_open: bool = _set(True, "whether `/metrics` is served without a key")
+    # pipeline
+    queue_events: int = _set(50_000, "events that may wait for the engine before requests are refused", low=1)
+    batch_events: int = _set(4096, "most events of one commit", low=1, high=1_000_000)
+    batch_wait_ms: float = _set(0.0, "how long a commit waits for more events, ms", low=0, high=1000)
+    event_tries: int = _set(3, "tries of an event that fails the engine before it is quarantined", low=1)
+    snapshot_events: int = _set(500_000, "events between two snapshots of the engine", low=1)
+    snapshot_seconds: int = _set(600, "most seconds between two snapshots while events arrive", low=1)
+    max_lateness_days: int = _set(30, "how late an event may be, days", low=0, high=400)
+    dedup_days: int = _set(90, "how long an identity is known, days", low=1, high=1100)
+    warehouse: bool = _set(True, "keep the DuckDB warehouse beside the store")
+    shutdown_seconds: int = _set(10, "most seconds of a clean stop", low=1, high=300)
+    disk_free_bytes: int = _set(256 << 20, "free bytes below which nothing more is accepted", low=0)
+    # webhooks out
+    webhook_timeout_ms: int = _set(5000, "longest whole delivery of a webhook, ms", low=100, high=30_000)
+    webhook_reply_bytes: int = _set(65_536, "most bytes read of a receiver's answer", low=1024, high=1 << 20)
+    webhook_tries: int = _set(12, "tries of a delivery before it waits for a replay", low=1, high=50)
+    webhook_workers: int = _set(4, "deliveries under way at once", low=1, high=64)
+    webhook_test_loopback: bool = _set(False, "allow plain http to this machine; for tests only")
+    # what it says
+    log_level: str = _set("info", "least severity that is logged", one_of=LOG_LEVELS)
+
+    @property
+    def production(self) -> bool:
+        """Return whether unsafe defaults are refused."""
+        return self.env == "production"
+
+    @property
+    def store_is_database(self) -> bool:
+        """Return whether the store is a database server, not a folder."""
+        return "://" in self.store
+
+    @property
+    def history_until_us(self) -> int | None:
+        """Return `history_until` in microseconds since the epoch, UTC."""
+        return None if self.history_until is None else _moment_us(self.history_until)
+
+    def shown(self) -> dict[str, str]:
+        """Return every setting as text without secrets, for logs and status."""
+        return {f.name: _redacted(getattr(self, f.name)) for f in dataclasses.fields(self)}
+
+    def __repr__(self) -> str:
+        usual = {f.name: f.default for f in dataclasses.fields(self)}
+        return (
+            f"Settings({', '.join(f'{k}={v}' for k, v in self.shown().items() if v != _redacted(usual[k]))})"
+        )
+
+
+_FIELDS = {f.name: f for f in dataclasses.fields(Settings)}
+_TYPES = typing.get_type_hints(Settings)
+
+
+def load(environ: Mapping[str, str], arguments: Mapping[str, Any] | None = None) -> Settings:
+    """Read the settings.
+
+    Args:
+        environ: variables of the process.
+        arguments: what the command line said; ``None`` values count as unsaid.
+
+    Raises:
+        SettingsError: all faults at once.
+    """
+    faults: list[str] = []
+    given: dict[str, tuple[str, Any]] = {}  # name -> (what a fault calls it, value)
+    said = {k: v for k, v in (arguments or {}).items() if v is not None}
+    path = said.pop("settings", None) or environ.get("TXMON_SETTINGS")
+    if path:
+        given |= _from_file(Path(path), faults)
+    given |= _from_environ(environ, faults)
+    unknown = [name for name in said if name not in _FIELDS]
+    if unknown:
+        raise SettingsError([f"no setting is called {name!r}{_near(name)}" for name in unknown])
+    given |= {name: (f"--{name.replace('_', '-')}", value) for name, value in said.items()}
+    values: dict[str, Any] = {}
+    for name, (label, value) in given.items():
+        try:
+            values[name] = _typed(name, value)
+        except ValueError as error:
+            faults.append(f"{label}: {error}")
+    settings = Settings(**values)
+    faults += _together(settings)
+    if settings.production:
+        faults += _production(settings, frozenset(given))
+    if faults:
+        raise SettingsError(faults)
+    return settings
+
+
+def reference() -> str:
+    """Return a Markdown table of every setting: variable, default, meaning."""
+    lines = ["| variable | default | meaning |", "| --- | --- | --- |"]
+    for name, field in _FIELDS.items():
+        default = "" if field.default in (None, ()) else f"`{str(field.default).lower()}`"
+        if isinstance(field.default, str):
+            default = f"`{field.default}`"
+        lines.append(f"| `{PREFIX}{name.upper()}` | {default} | {field.metadata['doc']} |")
+    return "\n".join(lines) + "\n"
+
+
+def _from_environ(environ: Mapping[str, str], faults: list[str]) -> dict[str, tuple[str, Any]]:
+    given: dict[str, tuple[str, Any]] = {}
+    for variable, value in environ.items():
+        if not variable.startswith(PREFIX) or variable.startswith(_IGNORED):
+            continue
+        name = variable.removeprefix(PREFIX).lower()
+        if name not in _FIELDS:
+            faults.append(f"{variable}: no such setting{_near(name)}; unset it or correct its name")
+        elif value != "":
+            given[name] = (variable, value)
+    return given
+
+
+def _from_file(path: Path, faults: list[str]) -> dict[str, tuple[str, Any]]:
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        faults.append(f"settings file {path}: {error.strerror}; correct the path or leave it out")
+        return {}
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        faults.append(f"settings file {path}: {error}; it must be TOML, `name = value` a line")
+        return {}
+    for name in content:
+        if name not in _FIELDS:
+            faults.append(f"settings file {path}: no setting is called {name!r}{_near(name)}")
+    return {name: (f"{path}: {name}", value) for name, value in content.items() if name in _FIELDS}
+
+
+def _near(name: str) -> str:
+    close = difflib.get_close_matches(name, _FIELDS, n=1)
+    return f", did you mean {close[0]!r}" if close else ""
+
+
+def _typed(name: str, value: Any) -> Any:
+    """Return a value in its setting's type; ValueError says what it should be."""
+    meta, kind = _FIELDS[name].metadata, _TYPES[name]
+    options = typing.get_args(kind)
+    if NoneType in options:
+        kind = next(o for o in options if o is not NoneType)
+    converted = _converted(kind, value)
+    if meta["one_of"] and converted not in meta["one_of"]:
+        raise ValueError(f"{converted!r} is not one of {', '.join(meta['one_of'])}")
+    if meta["low"] is not None and converted < meta["low"]:
+        raise ValueError(f"{converted} is too small; at least {meta['low']}")
+    if meta["high"] is not None and converted > meta["high"]:
+        raise ValueError(f"{converted} is too large; at most {meta['high']}")
+    if name == "history_until":
+        _moment_us(converted)
+    if name == "base_currency" and not re.fullmatch("[A-Z]{3}", converted):
+        raise ValueError(f"{converted!r} is not an ISO 4217 code such as EUR")
+    return converted
+
+
+def _converted(kind: Any, value: Any) -> Any:
+    if kind is bool:
+        if isinstance(value, bool):
+            return value
+        text = str(value).lower()
+        if text not in _TRUE + _FALSE:
+            raise ValueError(f"{value!r} is neither true nor false")
+        return text in _TRUE
+    if kind in (int, float):
+        if isinstance(value, bool):
+            raise ValueError("expected a number")
+        try:
+            return kind(str(value).replace("_", ""))
+        except ValueError:
+            raise ValueError(f"{value!r} is not {'a whole number' if kind is int else 'a number'}") from None
+    if kind is Path:
+        return Path(value)
+    if typing.get_origin(kind) is tuple:
+        items = value.split(",") if isinstance(value, str) else value
+        return tuple(str(item).strip() for item in items if str(item).strip())
+    return str(value)
+
+
+def _moment_us(text: str) -> int:
+    if not _TIME.fullmatch(text):
+        raise ValueError(f"{text!r} is not a UTC time such as 2026-01-05 or 2026-01-05T12:00:00Z")
+    moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
+    whole = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return int(whole.replace(microsecond=0).timestamp()) * 1_000_000 + whole.microsecond
+
+
+def _together(s: Settings) -> list[str]:
+    """Return faults of settings that do not go together."""
+    faults = []
+    if (s.tls_cert_file is None) != (s.tls_key_file is None):
+        faults.append("TXMON_TLS_CERT_FILE and TXMON_TLS_KEY_FILE: set both or neither")
+    if s.store_is_database and not s.store.startswith("postgresql+psycopg://"):
+        faults.append("TXMON_STORE: only `postgresql+psycopg://` addresses and folders are supported")
+    if s.batch_events > s.queue_events:
+        faults.append("TXMON_BATCH_EVENTS: must not exceed TXMON_QUEUE_EVENTS; raise the queue")
+    if s.request_max_bytes > s.bulk_max_bytes:
+        faults.append("TXMON_REQUEST_MAX_BYTES: must not exceed TXMON_BULK_MAX_BYTES")
+    for proxy in s.trusted_proxies:
+        try:
+            ipaddress.ip_network(proxy)
+        except ValueError:
+            faults.append(f"TXMON_TRUSTED_PROXIES: {proxy!r} is not an address or network")
+    return faults
+
+
+def _production(s: Settings, given: frozenset[str]) -> list[str]:
+    """Return what production does not accept; see docs/settings.md."""
+    faults = [
+        f"{PREFIX}{name.upper()}: production does not take its default; set it"
+        for name in ("store", "heads_file", "key_file", "webhook_key_file", "base_currency", "entity")
+        if name not in given
+    ]
+    for name in ("key_file", "webhook_key_file", "stripe_secret_file", "tls_cert_file", "tls_key_file"):
+        path: Path | None = getattr(s, name)
+        if path is not None:
+            faults += _file_faults(f"{PREFIX}{name.upper()}", path, secret=name != "tls_cert_file")
+    if s.key_file is not None and s.key_file == s.webhook_key_file:
+        faults.append("TXMON_WEBHOOK_KEY_FILE: must be another file than TXMON_KEY_FILE")
+    if s.tls_cert_file is None and not s.behind_tls_proxy:
+        faults.append(
+            "TXMON_TLS_CERT_FILE: production does not serve plain http; set certificate and key, or say "
+            "TXMON_BEHIND_TLS_PROXY=true where a proxy in front ends TLS"
+        )
+    if s.webhook_test_loopback:
+        faults.append("TXMON_WEBHOOK_TEST_LOOPBACK: is for tests only; unset it")
+    if (
+        s.heads_file is not None
+        and not s.store_is_database
+        and s.heads_file.resolve().is_relative_to(Path(s.store).resolve())
+    ):
+        faults.append("TXMON_HEADS_FILE: must lie outside TXMON_STORE, or whoever cuts one cuts both")
+    if s.store_is_database:
+        faults += _database_faults(s.store)
+    return faults
+
+
+def _file_faults(label: str, path: Path, *, secret: bool) -> list[str]:
+    try:
+        mode = path.stat().st_mode
+    except OSError as error:
+        return [f"{label}: {path}: {error.strerror}; make the file or correct the path"]
+    if secret and mode & 0o077:
+        return [f"{label}: {path} may be read by others; run `chmod 600 {path}`"]
+    return []
+
+
+def _database_faults(url: str) -> list[str]:
+    parts = urlsplit(url)
+    if parts.hostname in (None, "localhost", "127.0.0.1", "::1"):
+        return []
+    mode = parse_qs(parts.query).get("sslmode", ["prefer"])[0]
+    if mode in ("verify-ca", "verify-full"):
+        return []
+    return [f"TXMON_STORE: sslmode={mode} does not check the server; add `?sslmode=verify-full`"]
+
+
+def _redacted(value: Any) -> str:
+    text = str(value)
+    if "://" not in text:
+        return text
+    head, _, rest = text.partition("://")
+    return f"{head}://***@{rest.rpartition('@')[2]}" if "@" in rest else text
