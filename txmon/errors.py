@@ -132,7 +132,7 @@ class CommitUnknown(StoreError):
 
 
 class StoreFatal(StoreError):
-    """The disk is full or failed; nothing of the transaction was stored and the handle is not to be used."""
+    """The disk is full or failed; nothing may be acknowledged, and the head tells after reopening."""
 
     code = "store_fatal"
     status = 507

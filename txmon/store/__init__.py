@@ -1,0 +1,33 @@
+"""Journal and work on alerts, in SQLite (a folder) or PostgreSQL (a URL). The truth; the rest is derived.
+
+    store = Store.open(place, clock=, random_bytes=, heads=None, erasures=None, read_only=False)
+    store.marks                      Marks(seq, head, events, hit, outbox, quarantine): what is stored
+    store.reopen(); store.close()    after StoreUnavailable, CommitUnknown or StoreFatal: `reopen`, then marks
+    with store.read() as conn:       a SQLAlchemy connection that sees one moment; any thread
+    with store.write() as tx:        one transaction; the only way to change anything
+        entry = journal.append(tx, kind, table_or_bytes, received_at_us)  -> Entry(seq, first_event_seq, ...)
+        ids = workflow.add_hits(tx, hits, entry.seq)                      -> range, one number a row
+        workflow.apply_alerts(tx, changes, alerts_now, ids, entry.seq, now_us=, historic=False)
+        workflow.set_alert_state(tx, alert_id, state, reason=, version=, journal_seq=) -> new version
+        quarantine.add(tx, table, entry.seq, received_us) -> range
+        quarantine.settle(tx, number, state, resubmitted_as=None, tries=None)
+        offsets.put(tx, consumer, {partition: position}, entry.seq); offsets.reset(tx, consumer)
+        outbox.add(tx, [Message(topic, kind, body)], entry.seq, now_us) -> range
+        outbox.mark(tx, ids, state); outbox.forget(tx, before_us)
+        answers.put(tx, owner, key, Answer(request_hash, status, headers, body, created_us))
+        answers.expire(tx, now_us)
+    journal.head(store) -> (seq, head)
+    journal.read(store, from_seq=1, to_seq=None, kinds=None) -> Iterator[Entry]; Entry.table | Entry.document
+    offsets.get(conn, consumer) -> {partition: position}
+    outbox.pending(conn, topic, after=0, limit=100) -> [Stored]; outbox.backlog(conn) -> int
+    answers.get(conn, owner, key) -> Answer | None
+
+Journal rows count from 1; events count from 0, as the engine's `ingest_seq`. Times are microseconds UTC.
+"""
+
+from __future__ import annotations
+
+from txmon.store.db import Marks, Store, Tx
+from txmon.store.journal import Entry
+
+__all__ = ["Entry", "Marks", "Store", "Tx"]

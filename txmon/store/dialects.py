@@ -1,0 +1,164 @@
+"""What differs between SQLite and PostgreSQL: connections, the writer's lock, and what an error means.
+
+Owns pragmas, session settings and the reading of driver errors; never a table.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sqlite3
+from pathlib import Path
+from typing import Any, Protocol
+
+import psycopg
+import sqlalchemy as sa
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+
+from txmon.errors import ConfigError, StoreError, StoreFatal, StoreUnavailable, WriterActive
+
+DATABASE_FILE, LOCK_FILE = "txmon.db", "txmon.lock"
+BUSY_MS = 10_000
+_CHECKPOINT_PAGES = 4000  # 16 MiB of log between checkpoints: bulk loads sync the database file less often
+_ADVISORY_KEY = 0x74786D6F6E000001
+_FATAL_SQLITE = ("disk is full", "disk i/o error", "malformed", "not a database", "readonly database")
+# classes of SQLSTATE: insufficient resources (disk full, out of memory), system error, internal error
+_FATAL_POSTGRES = ("53100", "58", "XX")
+
+
+class WriterLock(Protocol):
+    """Held by the one process that may write."""
+
+    def release(self) -> None:
+        """Let another process write."""
+        ...
+
+
+def folder_url(folder: Path) -> str:
+    """Return the URL of the database file of a store's folder."""
+    return sa.URL.create("sqlite", database=str(folder / DATABASE_FILE)).render_as_string(False)
+
+
+def is_folder(place: str) -> bool:
+    """Say whether a place is a folder rather than a database URL."""
+    return "://" not in place
+
+
+def make_engine(url: str, *, read_only: bool) -> sa.Engine:
+    """Return an engine with txmon's settings on every connection.
+
+    Raises:
+        ConfigError: neither SQLite nor PostgreSQL by psycopg 3.
+    """
+    name = make_url(url).drivername
+    if name == "sqlite":
+        return _sqlite_engine(url, read_only=read_only)
+    if name == "postgresql+psycopg":
+        return _postgres_engine(url, read_only=read_only)
+    raise ConfigError(
+        f"store URL of kind {name!r} is not known; give a folder, or postgresql+psycopg://USER@HOST/DATABASE"
+    )
+
+
+def _sqlite_engine(url: str, *, read_only: bool) -> sa.Engine:
+    arguments = {"timeout": BUSY_MS / 1000, "check_same_thread": False}
+    engine = sa.create_engine(url, connect_args=arguments, hide_parameters=True)
+
+    @sa.event.listens_for(engine, "connect")
+    def settings(connection: sqlite3.Connection, _record: object) -> None:
+        connection.isolation_level = None  # transactions begin where we say so, not at the first change
+        for text in (
+            "journal_mode=WAL",
+            "synchronous=FULL",
+            "foreign_keys=ON",
+            "secure_delete=ON",
+            "temp_store=MEMORY",
+            f"busy_timeout={BUSY_MS}",
+            f"wal_autocheckpoint={_CHECKPOINT_PAGES}",
+            *(["query_only=ON"] if read_only else []),
+        ):
+            connection.execute(f"PRAGMA {text}").fetchall()
+
+    @sa.event.listens_for(engine, "begin")
+    def begin(connection: sa.Connection) -> None:
+        write = connection.get_execution_options().get("txmon_writes", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+    return engine
+
+
+def _postgres_engine(url: str, *, read_only: bool) -> sa.Engine:
+    options = "-c synchronous_commit=on -c timezone=UTC -c lock_timeout=10s"
+    if read_only:
+        options += " -c default_transaction_read_only=on"
+    return sa.create_engine(
+        url,
+        isolation_level="REPEATABLE READ",  # a reader sees one moment
+        connect_args={"options": options, "connect_timeout": 5, "application_name": "txmon"},
+        pool_pre_ping=True,
+        hide_parameters=True,  # an error text shall not quote an event
+    )
+
+
+class FolderLock:
+    """An exclusive lock on a file of the store's folder; ends with the process, however it ends."""
+
+    def __init__(self, folder: Path) -> None:
+        path = folder / LOCK_FILE
+        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            holder = os.read(self._file, 32).decode("ascii", "replace").strip() or "unknown"
+            os.close(self._file)
+            raise WriterActive(
+                f"{folder} is written by process {holder}; stop it, or open the store for reading"
+            ) from error
+        os.ftruncate(self._file, 0)
+        os.pwrite(self._file, f"{os.getpid()}\n".encode(), 0)
+
+    def release(self) -> None:
+        """Let another process write."""
+        os.close(self._file)
+
+
+def lock_session(connection: sa.Connection) -> None:
+    """Make a PostgreSQL session the writer; the lock ends with the session.
+
+    Raises:
+        WriterActive: another session has it.
+    """
+    got = connection.execute(sa.text("select pg_try_advisory_lock(:key)"), {"key": _ADVISORY_KEY}).scalar()
+    connection.commit()
+    if not got:
+        raise WriterActive(
+            "another session writes this database; stop that process, or open the store for reading"
+        )
+
+
+def store_error(error: DBAPIError, doing: str) -> StoreError | None:
+    """Return what a driver error means for the writer, or None where it is a fault of our own statement.
+
+    The driver's text may quote values, so it never goes into ours; its class and code do.
+    """
+    original: Any = error.orig
+    if isinstance(original, sqlite3.Error):
+        text = str(original).lower()
+        code = getattr(original, "sqlite_errorname", type(original).__name__)
+        if any(mark in text for mark in _FATAL_SQLITE):
+            return StoreFatal(
+                f"{doing}: {code}; make room or replace the disk, then reopen the store and read its head"
+            )
+        if isinstance(original, sqlite3.OperationalError) and ("locked" in text or "unable to open" in text):
+            return StoreUnavailable(f"{doing}: {code}; end the program that holds the database file")
+        return None
+    state = getattr(original, "sqlstate", None) or ""
+    if state.startswith(_FATAL_POSTGRES):
+        return StoreFatal(f"{doing}: SQLSTATE {state}; see the log of the database server")
+    lost = error.connection_invalidated or isinstance(error, (OperationalError, InterfaceError))
+    if lost or isinstance(original, psycopg.OperationalError):
+        return StoreUnavailable(
+            f"{doing}: the database cannot be reached ({state or type(original).__name__})"
+        )
+    return None

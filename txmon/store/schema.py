@@ -1,0 +1,175 @@
+"""Tables of the journal and of the work on alerts, on one `metadata`.
+
+Owns names and types. The revisions in `migrations` make the tables; a test compares both. Times are
+microseconds UTC in 64-bit integers; texts that hold a list or an object are JSON. It never runs a
+statement.
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+# SQLite makes a primary key the row's own number only if its type is INTEGER; PostgreSQL needs BIGINT
+ROW_ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+metadata = sa.MetaData()
+
+journal = sa.Table(
+    "journal",
+    metadata,
+    sa.Column("seq", ROW_ID, primary_key=True, autoincrement=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("received_at", sa.BigInteger, nullable=False),
+    sa.Column("entity", sa.Text),  # where all events of the row have the same one
+    sa.Column("mode", sa.Text),
+    sa.Column("first_event_seq", sa.BigInteger, nullable=False),
+    sa.Column("event_count", sa.BigInteger, nullable=False),  # 0 for rows that hold no events
+    sa.Column("schema_hash", sa.LargeBinary),  # null: the payload is bytes
+    sa.Column("payload", sa.LargeBinary, nullable=False),
+    sa.Column("leaves", sa.LargeBinary, nullable=False),
+    sa.Column("salts", sa.LargeBinary, nullable=False),
+    sa.Column("root", sa.LargeBinary, nullable=False),
+    sa.Column("head", sa.LargeBinary, nullable=False),
+    sa.Index("journal_kind", "kind", "seq"),
+    sa.Index("journal_events", "first_event_seq"),
+)
+payload_schemas = sa.Table(
+    "payload_schemas",
+    metadata,
+    sa.Column("hash", sa.LargeBinary, primary_key=True),
+    sa.Column("bytes", sa.LargeBinary, nullable=False),
+)
+offsets = sa.Table(
+    "offsets",
+    metadata,
+    sa.Column("consumer", sa.Text, primary_key=True),
+    sa.Column("partition", sa.Text, primary_key=True),
+    sa.Column("position", sa.BigInteger, nullable=False),
+    sa.Column("seq", sa.BigInteger, nullable=False),
+)
+hits = sa.Table(
+    "hits",
+    metadata,
+    sa.Column("hit_id", ROW_ID, primary_key=True, autoincrement=False),
+    sa.Column("source", sa.Text, nullable=False),
+    sa.Column("event_id", sa.Text, nullable=False),
+    sa.Column("leg", sa.Text, nullable=False),  # '' where the rule looks at events
+    sa.Column("event_time", sa.BigInteger, nullable=False),
+    sa.Column("rule_id", sa.Text, nullable=False),
+    sa.Column("rule_version", sa.BigInteger, nullable=False),
+    sa.Column("subject_type", sa.Text, nullable=False),
+    sa.Column("subject_id", sa.Text, nullable=False),
+    sa.Column("score", sa.Double, nullable=False),
+    sa.Column("features", sa.Text, nullable=False),
+    sa.Column("trigger", sa.Text, nullable=False),
+    sa.Column("as_of", sa.BigInteger),
+    sa.Column("explanation", sa.Text, nullable=False),
+    sa.Column("ingest_seq", sa.BigInteger, nullable=False),
+    sa.Column("journal_seq", sa.BigInteger, nullable=False),
+    sa.Column("entity", sa.Text, nullable=False),
+    sa.Column("mode", sa.Text, nullable=False),
+    sa.UniqueConstraint("ingest_seq", "rule_id", "leg", "trigger", name="hits_identity"),
+    sa.Index("hits_subject", "subject_id", "event_time"),
+    sa.Index("hits_rule", "rule_id", "event_time"),
+    sa.Index("hits_time", "event_time"),
+)
+alerts = sa.Table(
+    "alerts",
+    metadata,
+    sa.Column("alert_id", sa.Text, primary_key=True),
+    sa.Column("subject_type", sa.Text, nullable=False),
+    sa.Column("subject_id", sa.Text, nullable=False),
+    sa.Column("typologies", sa.Text, nullable=False),  # JSON list, strongest first
+    sa.Column("severity", sa.Text, nullable=False),
+    sa.Column("score", sa.Double, nullable=False),
+    sa.Column("protect", sa.Boolean, nullable=False),
+    sa.Column("first_event_time", sa.BigInteger, nullable=False),
+    sa.Column("last_event_time", sa.BigInteger, nullable=False),
+    sa.Column("hit_count", sa.BigInteger, nullable=False),
+    sa.Column("rule_ids", sa.Text, nullable=False),  # JSON list
+    sa.Column("entity", sa.Text, nullable=False),
+    sa.Column("mode", sa.Text, nullable=False),
+    sa.Column("recommendation", sa.Text, nullable=False),
+    sa.Column("opened_time", sa.BigInteger, nullable=False),
+    sa.Column("opened_source", sa.Text, nullable=False),
+    sa.Column("opened_event_id", sa.Text, nullable=False),
+    sa.Column("opened_rule_id", sa.Text, nullable=False),
+    sa.Column("revision", sa.BigInteger, nullable=False),
+    sa.Column("explanation", sa.Text, nullable=False),
+    sa.Column("parts", sa.Text, nullable=False),  # JSON
+    sa.Column("holders_first", sa.Text, nullable=False),  # JSON
+    sa.Column("holders_latest", sa.Text, nullable=False),  # JSON
+    sa.Column("state", sa.Text, nullable=False),  # open | in_review | escalated | dismissed
+    sa.Column("state_reason", sa.Text),
+    sa.Column("historic", sa.Boolean, nullable=False),
+    sa.Column("version", sa.BigInteger, nullable=False),  # one more with every change
+    sa.Column("journal_seq", sa.BigInteger, nullable=False),  # of the row that opened it
+    sa.Column("changed_seq", sa.BigInteger, nullable=False),  # of the row that last changed it
+    sa.Column("created_us", sa.BigInteger, nullable=False),
+    sa.Column("changed_us", sa.BigInteger, nullable=False),
+    sa.Index("alerts_state", "state", "created_us"),
+    sa.Index("alerts_severity", "severity", "created_us"),
+    sa.Index("alerts_created", "created_us"),
+    sa.Index("alerts_changed", "changed_seq"),
+    sa.Index("alerts_subject", "subject_id"),
+)
+alert_hits = sa.Table(
+    "alert_hits",
+    metadata,
+    sa.Column("alert_id", sa.Text, primary_key=True),
+    sa.Column("hit_id", sa.BigInteger, primary_key=True),
+    sa.Column("change", sa.Text, nullable=False),  # opened | new_evidence | repeat
+    sa.Index("alert_hits_hit", "hit_id"),
+)
+quarantine = sa.Table(
+    "quarantine",
+    metadata,
+    sa.Column("id", ROW_ID, primary_key=True, autoincrement=False),
+    sa.Column("feed", sa.Text, nullable=False),
+    sa.Column("line", sa.BigInteger),
+    sa.Column("event_id", sa.Text),
+    sa.Column("field", sa.Text),
+    sa.Column("value", sa.Text),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("message", sa.Text, nullable=False),
+    sa.Column("raw", sa.Text, nullable=False),
+    sa.Column("received_us", sa.BigInteger, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),  # open | fixed | dropped
+    sa.Column("tries", sa.BigInteger, nullable=False),
+    sa.Column("resubmitted_as", sa.Text),
+    sa.Column("journal_seq", sa.BigInteger, nullable=False),
+    sa.Index("quarantine_state", "state", "id"),
+)
+answers = sa.Table(
+    "answers",
+    metadata,
+    sa.Column("owner", sa.Text, primary_key=True),
+    sa.Column("key_hash", sa.LargeBinary, primary_key=True),
+    sa.Column("request_hash", sa.LargeBinary, nullable=False),
+    sa.Column("status", sa.Integer, nullable=False),
+    sa.Column("headers", sa.Text, nullable=False),  # JSON object
+    sa.Column("body", sa.LargeBinary, nullable=False),
+    sa.Column("created_us", sa.BigInteger, nullable=False),
+    sa.Index("answers_created", "created_us"),
+)
+outbox = sa.Table(
+    "outbox",
+    metadata,
+    sa.Column("id", ROW_ID, primary_key=True, autoincrement=False),
+    sa.Column("topic", sa.Text, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("body", sa.LargeBinary, nullable=False),
+    sa.Column("created_seq", sa.BigInteger, nullable=False),
+    sa.Column("created_us", sa.BigInteger, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),  # pending | done | dead
+    sa.Index("outbox_state", "state", "topic", "id"),
+)
+erasures = sa.Table(
+    "erasures",
+    metadata,
+    sa.Column("journal_seq", ROW_ID, primary_key=True, autoincrement=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("author", sa.Text, nullable=False),
+    sa.Column("approver", sa.Text, nullable=False),
+    sa.Column("events", sa.BigInteger, nullable=False),
+    sa.Column("created_us", sa.BigInteger, nullable=False),
+)
