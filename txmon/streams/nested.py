@@ -41,8 +41,20 @@ def to_attributes(values: pa.Array, faults: Faults, tokeniser: Tokeniser) -> pa.
     return pa.array(rows, ATTRIBUTES)
 
 
-def attribute_columns(columns: Mapping[str, pa.Array], rows: int) -> pa.Array:
-    """Return a map column of text columns, without null values; null where no value is left."""
+def attributes_of_struct(values: pa.StructArray) -> pa.Array:
+    """Return objects of texts as `attributes`, names sorted; an object without values is an empty map."""
+    names = sorted(f.name for f in values.type)
+    columns = {n: values.field(n) for n in names}
+    return attribute_columns(columns, len(values), values.is_null().to_numpy(zero_copy_only=False))
+
+
+def attribute_columns(
+    columns: Mapping[str, pa.Array], rows: int, absent: np.ndarray | None = None
+) -> pa.Array:
+    """Return a map column of text columns, without null values.
+
+    `absent` says which rows are null; without it those where no value is left.
+    """
     names = list(columns)
     texts = [c.dictionary_decode() if pa.types.is_dictionary(c.type) else c for c in columns.values()]
     present = np.column_stack([c.is_valid().to_numpy(zero_copy_only=False) for c in texts])
@@ -51,7 +63,7 @@ def attribute_columns(columns: Mapping[str, pa.Array], rows: int) -> pa.Array:
     row, column = np.nonzero(present)
     keys = pa.array(names).take(pa.array(column))
     items = pa.concat_arrays(texts).take(pa.array(column * rows + row))
-    none = np.append(counts == 0, False)  # a null start makes the row null
+    none = np.append(counts == 0 if absent is None else absent, False)  # a null start makes the row null
     return pa.MapArray.from_arrays(pa.array(offsets, mask=none), keys, items)
 
 
@@ -96,7 +108,8 @@ def _pairs(value: object) -> list[tuple[str, str]]:
         value = dict(value)
     if not isinstance(value, Mapping):
         raise ValueError("attributes must be an object of names and values")
-    pairs = [(str(k), plain_text(v)) for k, v in value.items() if v is not None]
+    # in order of their names, as columns of texts come, too: the same object is the same map
+    pairs = sorted((str(k), plain_text(v)) for k, v in value.items() if v is not None)
     if len(pairs) > _MAX_PAIRS:
         raise ValueError(f"attributes have {len(pairs)} entries, at most {_MAX_PAIRS} are kept")
     return pairs

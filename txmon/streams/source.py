@@ -17,11 +17,10 @@ from txmon.errors import InputError
 from txmon.model.keys import PanKey
 from txmon.model.pan import Tokeniser
 from txmon.model.rates import Rates
-from txmon.streams.canonical import EVENTS_SCHEMA, ID_FIELDS, Context, canonical, event_id_text
-from txmon.streams.faults import Faults
-from txmon.streams.feed import Feed, target_fields
-from txmon.streams.mapping import Mapper
-from txmon.streams.quarantine import Row, fault_row, quarantine_table, reject_row
+from txmon.streams.canonical import EVENTS_SCHEMA, Context
+from txmon.streams.convert import Converter
+from txmon.streams.feed import Feed
+from txmon.streams.quarantine import quarantine_table
 from txmon.streams.readers import Chunk, open_reader
 
 __all__ = ["EVENTS_SCHEMA", "FeedBatch", "Progress", "Source", "open_source"]
@@ -29,8 +28,6 @@ __all__ = ["EVENTS_SCHEMA", "FeedBatch", "Progress", "Source", "open_source"]
 DEFAULT_BASE = "EUR"
 DEFAULT_BATCH = 32_768
 _CHUNK_MIN, _CHUNK_MAX = 16_384, 262_144
-# canonical columns that hold numbers or times: a run of digits there is a card number only if a scheme has it
-_NUMERIC = frozenset({"event_time", "amount", "amount_minor", "lat", "lon"})
 
 Progress = Callable[[int, int], None]  # (bytes or rows done, total or 0 if unknown)
 
@@ -64,33 +61,35 @@ class Source:
     ) -> None:
         if batch_rows < 1:
             raise InputError(f"batch rows must be at least 1, not {batch_rows}")
-        self._context = Context(feed, Tokeniser(key), rates)
+        self._feed = feed
+        self._converter = Converter(Context(feed, Tokeniser(key), rates))
         self._paths = list(paths)
         self._batch_rows = batch_rows
         self._progress = progress
-        self._mapper = Mapper(feed)
-        self._strict = _strict_fields(feed)
         self._ignored: set[str] = set()
 
     @property
     def ignored_columns(self) -> tuple[str, ...]:
         """Source columns seen so far that the feed does not read, sorted."""
-        return tuple(sorted(self._context.tokeniser.text(n) for n in self._ignored))
+        return tuple(sorted(self._converter.tokeniser.text(n) for n in self._ignored))
 
     def __iter__(self) -> Iterator[FeedBatch]:
         rows = min(max(self._batch_rows, _CHUNK_MIN), _CHUNK_MAX)
         for path in self._paths:
-            reader = open_reader(self._context.feed, path)
-            hide = self._context.tokeniser.text
-            self._mapper.check(path, None if reader.names is None else [hide(n) for n in reader.names])
-            self._ignored |= self._mapper.ignored(reader.names or ())
+            reader = open_reader(self._feed, path)
+            hide = self._converter.tokeniser.text
+            self._converter.mapper.check(
+                path, None if reader.names is None else [hide(n) for n in reader.names]
+            )
+            self._ignored |= self._converter.mapper.ignored(reader.names or ())
             for chunk in reader.chunks(rows):
                 yield from self._batches(chunk)
                 if self._progress is not None:
                     self._progress(chunk.done, reader.total)
 
     def _batches(self, chunk: Chunk) -> Iterator[FeedBatch]:
-        events, quarantine, lines = self._convert(chunk)
+        events, refused, lines = self._converter.convert(chunk)
+        quarantine = quarantine_table(refused)
         step = self._batch_rows
         if events.num_rows <= step:
             yield FeedBatch(events, quarantine, events.num_rows + quarantine.num_rows, lines)
@@ -100,31 +99,6 @@ class Source:
         for at in range(step, events.num_rows, step):
             part = events[at : at + step]
             yield FeedBatch(part, empty, part.num_rows, lines[at : at + step])
-
-    def _convert(self, chunk: Chunk) -> tuple[pa.Table, pa.Table, np.ndarray]:
-        context = self._context
-        faults = Faults(chunk.rows)
-        mapped = self._mapper.apply(chunk, faults)
-        events = canonical(mapped, chunk.rows, context, faults)
-        lines = chunk.lines
-        name = context.feed.name
-        rows: list[Row] = [reject_row(name, r, context.tokeniser) for r in chunk.rejects]
-        good = faults.good()
-        if good is not None:
-            rows += [
-                fault_row(
-                    name,
-                    int(lines[i]),
-                    event_id_text(mapped, i),
-                    fault,
-                    chunk.source_row(i),
-                    context.tokeniser,
-                    self._strict,
-                )
-                for i, fault in sorted(faults.by_row.items())
-            ]
-            events, lines = events.filter(pa.array(good)), lines[good]
-        return events, quarantine_table(rows), lines
 
 
 def open_source(
@@ -151,16 +125,3 @@ def open_source(
         raise InputError(f"rates are in {rates.base_currency}, but the base currency is {base_currency}")
     files = [paths] if isinstance(paths, Path) else list(paths)
     return Source(feed, files, key=key, rates=rates, batch_rows=batch_rows, progress=progress)
-
-
-def _strict_fields(feed: Feed) -> frozenset[str]:
-    """Source (and canonical) columns whose digits are ids, times or numbers rather than free text."""
-    strict = ID_FIELDS | _NUMERIC
-    if feed.native:
-        return strict
-    used: set[str] = set()
-    for name in strict:
-        if name in feed.columns:
-            used.update(target_fields(feed.columns[name]))
-    free = {f for n, t in feed.columns.items() if n not in strict for f in target_fields(t)}
-    return frozenset(strict | (used - free))

@@ -92,16 +92,19 @@ def _slices(path: Path, batches: Iterator[pa.RecordBatch], rows: int) -> Iterato
             part = batch.slice(start, rows)
             lines = np.arange(done + 1, done + part.num_rows + 1)
             done += part.num_rows
-            yield Chunk(_columns(part), part.num_rows, lines, _row_of(part), done)
+            yield Chunk(columns_of(part), part.num_rows, lines, row_of(part), done)
 
 
-def _columns(batch: pa.RecordBatch) -> Mapping[str, pa.Array]:
+def columns_of(batch: pa.RecordBatch) -> Mapping[str, pa.Array]:
+    """Return the columns of a batch by name."""
     return dict(zip(batch.schema.names, batch.columns, strict=True))
 
 
-def _row_of(batch: pa.RecordBatch) -> Callable[[int], Mapping[str, object]]:
+def row_of(batch: pa.RecordBatch) -> Callable[[int], Mapping[str, object]]:
+    """Return what reads one row of a batch as plain values."""
+
     def row(i: int) -> Mapping[str, object]:
-        return {n: _value(c.slice(i, 1)) for n, c in _columns(batch).items()}
+        return {n: _value(c.slice(i, 1)) for n, c in columns_of(batch).items()}
 
     return row
 
