@@ -186,10 +186,10 @@ class Store:
             found = dialects.store_error(error, "committing")
             roll_back(transaction)
             if isinstance(found, StoreFatal):
-                raise found from error
+                raise found from None
             raise CommitUnknown(
                 "the connection broke while committing; reopen the store and compare its head"
-            ) from error
+            ) from None
 
     @contextmanager
     def read(self) -> Iterator[sa.Connection]:
@@ -304,7 +304,4 @@ def _translated(doing: str) -> Iterator[None]:
     try:
         yield
     except DBAPIError as error:
-        found = dialects.store_error(error, doing)
-        if found is None:
-            raise
-        raise found from error
+        raise dialects.store_error(error, doing) from None

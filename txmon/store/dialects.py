@@ -14,9 +14,9 @@ from typing import Any, Protocol
 import psycopg
 import sqlalchemy as sa
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
 
-from txmon.errors import ConfigError, StoreError, StoreFatal, StoreUnavailable, WriterActive
+from txmon.errors import ConfigError, StoreConflict, StoreError, StoreFatal, StoreUnavailable, WriterActive
 
 DATABASE_FILE, LOCK_FILE = "txmon.db", "txmon.lock"
 BUSY_MS = 10_000
@@ -137,22 +137,36 @@ def lock_session(connection: sa.Connection) -> None:
         )
 
 
-def store_error(error: DBAPIError, doing: str) -> StoreError | None:
-    """Return what a driver error means for the writer, or None where it is a fault of our own statement.
+def store_error(error: DBAPIError, doing: str) -> StoreError:
+    """Return what a driver error means for the writer.
 
-    The driver's text may quote values, so it never goes into ours; its class and code do.
+    The driver's text may quote values, so it never goes into ours; its class, code and statement do. Raise
+    it ``from None`` for the same reason.
     """
     original: Any = error.orig
-    if isinstance(original, sqlite3.Error):
-        text = str(original).lower()
-        code = getattr(original, "sqlite_errorname", type(original).__name__)
-        if any(mark in text for mark in _FATAL_SQLITE):
-            return StoreFatal(
-                f"{doing}: {code}; make room or replace the disk, then reopen the store and read its head"
-            )
-        if isinstance(original, sqlite3.OperationalError) and ("locked" in text or "unable to open" in text):
-            return StoreUnavailable(f"{doing}: {code}; end the program that holds the database file")
-        return None
+    if isinstance(error, IntegrityError):
+        return StoreConflict(f"{doing}: such a row is there already, in: {error.statement}")
+    found = _sqlite_error(original, doing) if isinstance(original, sqlite3.Error) else None
+    if found is None and not isinstance(original, sqlite3.Error):
+        found = _postgres_error(error, doing)
+    code = getattr(original, "sqlstate", None) or getattr(original, "sqlite_errorname", "")
+    return found or StoreError(f"{doing}: {type(original).__name__} {code} in: {error.statement}")
+
+
+def _sqlite_error(original: sqlite3.Error, doing: str) -> StoreError | None:
+    text = str(original).lower()
+    code = getattr(original, "sqlite_errorname", type(original).__name__)
+    if any(mark in text for mark in _FATAL_SQLITE):
+        return StoreFatal(
+            f"{doing}: {code}; make room or replace the disk, then reopen the store and read its head"
+        )
+    if isinstance(original, sqlite3.OperationalError) and ("locked" in text or "unable to open" in text):
+        return StoreUnavailable(f"{doing}: {code}; end the program that holds the database file")
+    return None
+
+
+def _postgres_error(error: DBAPIError, doing: str) -> StoreError | None:
+    original: Any = error.orig
     state = getattr(original, "sqlstate", None) or ""
     if state.startswith(_FATAL_POSTGRES):
         return StoreFatal(f"{doing}: SQLSTATE {state}; see the log of the database server")

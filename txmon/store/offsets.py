@@ -6,14 +6,23 @@ Owns the table of offsets. A position never goes back by `put`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from txmon.errors import StoreConflict
 from txmon.store.db import Tx
 from txmon.store.schema import offsets
+
+_INSERT = sa.insert(offsets)
+_ADVANCE = (
+    sa.update(offsets)
+    .where(
+        offsets.c.consumer == sa.bindparam("named"),
+        offsets.c.partition == sa.bindparam("part"),
+        offsets.c.position <= sa.bindparam("now"),
+    )
+    .values(position=sa.bindparam("now"), seq=sa.bindparam("row"))
+)
 
 
 def put(tx: Tx, consumer: str, positions: Mapping[str, int], seq: int) -> None:
@@ -24,18 +33,17 @@ def put(tx: Tx, consumer: str, positions: Mapping[str, int], seq: int) -> None:
             was made anew (`reset` it).
     """
     for partition, position in positions.items():
-        insert: Any = (postgresql if tx.conn.dialect.name == "postgresql" else sqlite).insert(offsets)
-        statement = insert.on_conflict_do_update(
-            index_elements=["consumer", "partition"],
-            set_={"position": insert.excluded.position, "seq": insert.excluded.seq},
-            where=offsets.c.position <= insert.excluded.position,
-        )
-        row = {"consumer": consumer, "partition": partition, "position": position, "seq": seq}
-        if tx.conn.execute(statement, row).rowcount != 1:
+        row = {"named": consumer, "part": partition, "now": position, "row": seq}
+        if tx.conn.execute(_ADVANCE, row).rowcount == 1:
+            continue
+        if partition in get(tx.conn, consumer):
             raise StoreConflict(
                 f"consumer {consumer}, partition {partition}: position {position} is before the stored one; "
                 "stop the second consumer of this name, or reset its offsets if the source was made anew"
             )
+        tx.conn.execute(
+            _INSERT, {"consumer": consumer, "partition": partition, "position": position, "seq": seq}
+        )
 
 
 def get(conn: sa.Connection, consumer: str) -> dict[str, int]:
