@@ -23,7 +23,14 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
 from txmon.clock import Clock, RandomBytes
-from txmon.errors import CommitUnknown, StoreError, StoreFatal, StoreUnavailable, WriterActive
+from txmon.errors import (
+    CommitUnknown,
+    StoreCorrupt,
+    StoreError,
+    StoreFatal,
+    StoreUnavailable,
+    WriterActive,
+)
 from txmon.store import dialects, migrate
 from txmon.store.heads import HeadsLog
 from txmon.store.schema import hits, journal, outbox, payload_schemas, quarantine
@@ -175,7 +182,7 @@ class Store:
         """Close the handle for writing after a failure of the database."""
         try:
             yield
-        except (StoreUnavailable, CommitUnknown, StoreFatal) as error:
+        except (StoreUnavailable, CommitUnknown, StoreFatal, StoreCorrupt) as error:
             self._broken = error
             raise
 
@@ -219,6 +226,10 @@ class Store:
     def keep_schema(self, named: bytes, schema: pa.Schema) -> None:
         """Remember a payload schema."""
         self._schema_cache[named] = schema
+
+    def forget_schemas(self) -> None:
+        """Read payload schemas anew from now on: for who does not trust the database."""
+        self._schema_cache = {}
 
     def close(self) -> None:
         """Let go of the database and of the lock."""

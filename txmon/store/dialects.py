@@ -16,13 +16,22 @@ import sqlalchemy as sa
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
 
-from txmon.errors import ConfigError, StoreConflict, StoreError, StoreFatal, StoreUnavailable, WriterActive
+from txmon.errors import (
+    ConfigError,
+    StoreConflict,
+    StoreCorrupt,
+    StoreError,
+    StoreFatal,
+    StoreUnavailable,
+    WriterActive,
+)
 
 DATABASE_FILE, LOCK_FILE = "txmon.db", "txmon.lock"
 BUSY_MS = 10_000
 _CHECKPOINT_PAGES = 4000  # 16 MiB of log between checkpoints: bulk loads sync the database file less often
 _ADVISORY_KEY = 0x74786D6F6E000001
-_FATAL_SQLITE = ("disk is full", "disk i/o error", "malformed", "not a database", "readonly database")
+_FATAL_SQLITE = ("disk is full", "disk i/o error", "readonly database")
+_CORRUPT_SQLITE = ("malformed", "not a database", "corrupt")
 # classes of SQLSTATE: insufficient resources (disk full, out of memory), system error, internal error
 _FATAL_POSTGRES = ("53100", "58", "XX")
 
@@ -160,6 +169,8 @@ def _sqlite_error(original: sqlite3.Error, doing: str) -> StoreError | None:
         return StoreFatal(
             f"{doing}: {code}; make room or replace the disk, then reopen the store and read its head"
         )
+    if any(mark in text for mark in _CORRUPT_SQLITE):
+        return StoreCorrupt(f"{doing}: {code}; the database file is damaged, restore a backup")
     if isinstance(original, sqlite3.OperationalError) and ("locked" in text or "unable to open" in text):
         return StoreUnavailable(f"{doing}: {code}; end the program that holds the database file")
     return None

@@ -21,6 +21,7 @@ from txmon.errors import StateError, StoreUnavailable
 
 _PAUSE_S = 0.5
 _TAIL = 4096
+_LINES_AT_ONCE = 500
 
 
 @dataclass(frozen=True)
@@ -144,3 +145,40 @@ def _parse(number: int, text: bytes) -> HeadLine | None:
         return HeadLine(number, int(parts[0]), bytes.fromhex(parts[1].decode("ascii")))
     except ValueError:
         return None
+
+
+def check_lines(
+    path: Path, heads_of: Callable[[list[int]], dict[int, bytes]]
+) -> Iterator[tuple[int, str] | None]:
+    """Compare every line of a log with the journal; yields None for a good line, else the row and the fault.
+
+    Args:
+        heads_of: gives the heads of the journal rows asked for, as far as they exist.
+    """
+    waiting: list[HeadLine] = []
+    newest = 0
+    for line in read_lines(path):
+        if isinstance(line, int):
+            continue
+        if line.seq < newest:
+            yield line.seq, f"{path.name} line {line.line} goes back from row {newest}"
+        newest = max(newest, line.seq)
+        waiting.append(line)
+        if len(waiting) == _LINES_AT_ONCE:
+            yield from _compare(path, waiting, heads_of)
+            waiting = []
+    yield from _compare(path, waiting, heads_of)
+
+
+def _compare(
+    path: Path, lines: list[HeadLine], heads_of: Callable[[list[int]], dict[int, bytes]]
+) -> Iterator[tuple[int, str] | None]:
+    heads = heads_of(sorted({line.seq for line in lines}))
+    for line in lines:
+        found = heads.get(line.seq)
+        if found == line.head:
+            yield None
+        elif found is None:
+            yield line.seq, f"missing, but {path.name} line {line.line} says that it was committed"
+        else:
+            yield line.seq, f"has another head than {path.name} line {line.line} says"

@@ -27,6 +27,7 @@ journal = sa.Table(
     sa.Column("payload", sa.LargeBinary, nullable=False),
     sa.Column("leaves", sa.LargeBinary, nullable=False),
     sa.Column("salts", sa.LargeBinary, nullable=False),
+    sa.Column("checksum", sa.LargeBinary, nullable=False),  # of what the chain does not cover byte by byte
     sa.Column("root", sa.LargeBinary, nullable=False),
     sa.Column("head", sa.LargeBinary, nullable=False),
     sa.Index("journal_kind", "kind", "seq"),

@@ -34,6 +34,7 @@ def _journal() -> None:
         sa.Column("payload", sa.LargeBinary, nullable=False),
         sa.Column("leaves", sa.LargeBinary, nullable=False),
         sa.Column("salts", sa.LargeBinary, nullable=False),
+        sa.Column("checksum", sa.LargeBinary, nullable=False),
         sa.Column("root", sa.LargeBinary, nullable=False),
         sa.Column("head", sa.LargeBinary, nullable=False),
     )
