@@ -43,6 +43,11 @@ class Consumer(Protocol):
         """Whether nothing will ever follow: the end of a source that has one, all of it handed out."""
         ...
 
+    @property
+    def problem(self) -> str | None:
+        """What keeps it from reading now, in words for a health report; None while it can."""
+        ...
+
     def poll(self, limit: int, timeout_s: float) -> list[Message]:
         """Return what has come, at most `limit` messages; wait at most `timeout_s` for the first.
 

@@ -62,6 +62,10 @@ class ScriptedConsumer:
     def ended(self) -> bool:
         return self._at >= len(self._steps) or self._steps[self._at] is EOF
 
+    @property
+    def problem(self) -> str | None:
+        return None
+
     def start(self) -> None:
         """Begin as a new process would: behind the stored positions."""
         self._start = dict(self._stored())
