@@ -187,3 +187,11 @@ def _postgres_error(error: DBAPIError, doing: str) -> StoreError | None:
             f"{doing}: the database cannot be reached ({state or type(original).__name__})"
         )
     return None
+
+
+def damage(conn: sa.Connection) -> list[str]:
+    """Return what SQLite finds wrong in its file; PostgreSQL has pg_amcheck and page checksums."""
+    if conn.dialect.name != "sqlite":
+        return []
+    found = conn.exec_driver_sql("PRAGMA integrity_check(5)").scalars().all()
+    return [] if found == ["ok"] else [f"database file: {text}" for text in found]

@@ -16,7 +16,7 @@ import pyarrow as pa
 import sqlalchemy as sa
 
 from txmon.errors import StoreCorrupt, StoreError
-from txmon.store import codec, journal, merkle
+from txmon.store import codec, dialects, journal, merkle
 from txmon.store.db import GENESIS, Store
 from txmon.store.heads import check_lines
 from txmon.store.names import RowErasure, by_row, read_erasure
@@ -90,6 +90,8 @@ def verify(store: Store, heads: Path | None = None, progress: Progress | None = 
         with store.read() as conn:
             for seq, what in check_references(conn):
                 report.add(seq, what)
+            for what in dialects.damage(conn):
+                report.add(None, what)
     except StoreError as error:
         report.add(report.seq + 1, error.detail)
     report.findings.sort(key=lambda f: (f.seq is None, f.seq or 0))
