@@ -62,6 +62,7 @@ class KafkaAddress:
             "queued.min.messages": 50_000,
             "queued.max.messages.kbytes": 65_536,
             "fetch.wait.max.ms": 50,
+            "fetch.queue.backoff.ms": 10,
             "log.connection.close": False,
             **self.options,
             "bootstrap.servers": self.servers,
