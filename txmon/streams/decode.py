@@ -25,6 +25,7 @@ from txmon.streams.quarantine import QUARANTINE, Row
 from txmon.streams.readers.chunk import Chunk, Reject
 from txmon.streams.readers.jsonrows import JsonRows
 from txmon.streams.readers.tables import columns_of, row_of
+from txmon.streams.readers.xml import XmlRows, xml_chunk, xml_payloads
 from txmon.streams.source import FeedBatch
 
 _IPC = (b"\xff\xff\xff\xff", b"ARROW1")
@@ -59,11 +60,13 @@ class Decoder:
         self._feed = feed
         self._converter = Converter(Context(feed, Tokeniser(key), rates))
         self._json = JsonRows(feed)
+        self._xml = XmlRows(feed.nested) if feed.nested and feed.nested.of == "xml" else None
 
     def decode(self, messages: Sequence[Message]) -> DecodedBatch:
         """Return the events and quarantine rows of messages.
 
-        A payload is one JSON object, several one a line, a JSON array of objects, or an Arrow IPC stream.
+        A payload is one JSON object, several one a line, a JSON array of objects, an Arrow IPC stream or,
+        where the feed reads it, an XML document.
         """
         return self._decode([m.payload for m in messages], lambda i: messages[i].position)
 
@@ -92,14 +95,23 @@ class Decoder:
                 yield self._json.chunk(columns, payloads, np.arange(len(payloads)), 0)
                 return
         start = 0
-        for tabular, group in groupby(payloads, lambda p: p.startswith(_IPC)):
+        for form, group in groupby(payloads, self._form):
             run = list(group)
-            if tabular:
+            if form == "ipc":
                 for i, payload in enumerate(run, start):
                     yield from _ipc(payload, i)
+            elif form == "xml" and self._xml is not None and self._feed.nested is not None:
+                rows, owners, rejects = xml_payloads(self._xml, run, start)
+                yield xml_chunk(rows, owners, tuple(self._feed.nested.paths), 0, rejects)
             else:
                 yield self._text(run, start)
             start += len(run)
+
+    def _form(self, payload: bytes) -> str:
+        if payload.startswith(_IPC):
+            return "ipc"
+        begins = payload[:64].lstrip(b"\xef\xbb\xbf \t\r\n")
+        return "xml" if self._xml is not None and begins.startswith(b"<") else "text"
 
     def _text(self, payloads: Sequence[bytes], start: int) -> Chunk:
         (texts, owners), rejects = cut_rows(payloads, start)

@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
 
-Format = Literal["parquet", "ipc", "csv", "ndjson"]
-FORMATS: tuple[Format, ...] = ("parquet", "ipc", "csv", "ndjson")
+from txmon.streams.paths import Nested
+
+Format = Literal["parquet", "ipc", "csv", "ndjson", "xml"]
+FORMATS: tuple[Format, ...] = ("parquet", "ipc", "csv", "ndjson", "xml")
 FIELD_TYPES: tuple[str, ...] = (
     "varchar",
     "bigint",
@@ -91,7 +93,7 @@ class Feed:
 
     `native` feeds have canonical names themselves and no `fields` or `columns`. `negative` is the kind
     that a negative amount turns an event into, with payer and payee exchanged; without it negative
-    amounts are quarantined.
+    amounts are quarantined. `nested` says how messages are flattened to `fields`.
     """
 
     name: str
@@ -112,6 +114,7 @@ class Feed:
     auth_is_final: bool
     delimiter: str
     content_hash: str
+    nested: Nested | None = None
 
 
 def target_fields(target: Target) -> tuple[str, ...]:

@@ -37,6 +37,8 @@ from txmon.streams.feed import (
     ValueMap,
 )
 from txmon.streams.mapping import NATIVE_COLUMNS, connect
+from txmon.streams.nestedfile import read_nested
+from txmon.streams.paths import Nested
 
 _KEYS = frozenset(
     (
@@ -56,6 +58,7 @@ _KEYS = frozenset(
         "negative",
         "auth_is_final",
         "delimiter",
+        "nested",
     )
 )
 _REQUIRED = ("name", "version", "doc", "formats", "time_resolution", "bounds")
@@ -166,6 +169,7 @@ class _Loader:
         fields = self._fields()
         columns = self._targets("columns", fields, _canonical_column)
         attributes = self._targets("attributes", fields, lambda n: None if n else "an empty name")
+        nested = self._nested(fields)
         self._shape(native, columns)
         return Feed(
             name=name,
@@ -186,6 +190,7 @@ class _Loader:
             auth_is_final=self._flag("auth_is_final"),
             delimiter=self._text("delimiter", lambda t: len(t) == 1, "one character", ","),
             content_hash=content_hash,
+            nested=nested,
         )
 
     def _error(self, node: YamlNode, detail: str, offset: int | None = None) -> None:
@@ -283,9 +288,18 @@ class _Loader:
                 fields[key.text] = SourceField(key.text, kind, value.text.endswith("?"))
         return fields
 
+    def _nested(self, fields: dict[str, SourceField]) -> Nested | None:
+        node = self._root.index.get("nested")
+        formats = self._root.index.get("formats")
+        if node is None:
+            if formats is not None and any(f.text == "xml" for f in formats.items):
+                self._error(formats, "format xml needs nested, which says where the fields are")
+            return None
+        return read_nested(node, fields, self._error)
+
     def _shape(self, native: bool, columns: dict[str, Target]) -> None:
         root = self._root
-        given = [k for k in ("fields", "columns", "attributes") if k in root.index]
+        given = [k for k in ("fields", "columns", "attributes", "nested") if k in root.index]
         if native and given:
             self._error(root.key_node(given[0]), f"a native feed has no {given[0]}")
         if native or self.errors:

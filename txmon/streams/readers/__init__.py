@@ -12,6 +12,7 @@ from txmon.streams.readers.chunk import Chunk, Reject
 from txmon.streams.readers.csvs import CsvReader
 from txmon.streams.readers.ndjson import NdjsonReader
 from txmon.streams.readers.tables import IpcReader, ParquetReader
+from txmon.streams.readers.xml import XmlReader
 
 __all__ = ["Chunk", "Reader", "Reject", "format_of", "open_reader"]
 
@@ -26,6 +27,7 @@ SUFFIXES: dict[str, Format] = {
     ".ndjson": "ndjson",
     ".jsonl": "ndjson",
     ".json": "ndjson",
+    ".xml": "xml",
 }
 
 
@@ -70,4 +72,6 @@ def open_reader(feed: Feed, path: Path) -> Reader:
         return IpcReader(path)
     if kind == "csv":
         return CsvReader(path, feed.delimiter)
+    if kind == "xml":
+        return XmlReader(path, feed)
     return NdjsonReader(path, feed)

@@ -15,7 +15,9 @@ import pyarrow.json as pajson
 
 from txmon.streams.faults import Reason
 from txmon.streams.feed import Feed
+from txmon.streams.flatten import flatten
 from txmon.streams.nested import attributes_of_struct
+from txmon.streams.paths import Nested
 from txmon.streams.readers.chunk import Chunk, Reject
 from txmon.streams.readers.jsonline import MAX_DEPTH, cell_text, read_object
 from txmon.streams.readers.jsonshape import Shape
@@ -30,6 +32,8 @@ class JsonRows:
     def __init__(self, feed: Feed) -> None:
         self._shape = Shape(feed)
         self._learned = False
+        self._nested = feed.nested if feed.nested and feed.nested.of == "json" else None
+        self._wanted = sorted(_first_steps(self._nested)) if self._nested else self._shape.wanted
 
     def block(self, data: bytes, lines: Callable[[], Sequence[bytes]]) -> dict[str, pa.Array] | None:
         """Parse objects, one a line, each line ended by a newline; None where `rows` must do it.
@@ -37,7 +41,7 @@ class JsonRows:
         `lines` cuts the block and is only called when the columns must be learned.
         """
         count = data.count(b"\n")
-        if not _one_object_a_line(data, count):
+        if self._nested or not _one_object_a_line(data, count):
             return None
         try:
             data.decode("utf-8")
@@ -56,7 +60,7 @@ class JsonRows:
         good: list[int] = []
         found: list[Mapping[str, object]] = []
         rejects: list[Reject] = []
-        wanted = self._shape.wanted
+        wanted = self._wanted
         for i, text in enumerate(texts):
             try:
                 row = read_object(text, wanted)
@@ -68,10 +72,16 @@ class JsonRows:
                 continue
             good.append(i)
             found.append(row)
-        present = set().union(*found) if found else set()
-        columns = {
-            n: pa.array([cell_text(row.get(n)) for row in found], pa.string()) for n in wanted if n in present
-        }
+        if self._nested is not None:
+            flat = [flatten(row, self._nested) for row in found]
+            columns = {n: pa.array([r[n] for r in flat], pa.string()) for n in self._nested.paths}
+        else:
+            present = set().union(*found) if found else set()
+            columns = {
+                n: pa.array([cell_text(row.get(n)) for row in found], pa.string())
+                for n in wanted
+                if n in present
+            }
         return self.chunk(columns, [texts[i] for i in good], lines[good], done, rejects)
 
     def chunk(
@@ -85,7 +95,7 @@ class JsonRows:
         """Return the parsed rows with their texts, which are read again where a row is refused."""
 
         def row(i: int) -> Mapping[str, object]:
-            return read_object(texts[i], self._shape.wanted)
+            return read_object(texts[i], self._wanted)
 
         return Chunk(columns, len(lines), lines, row, done, tuple(rejects))
 
@@ -130,3 +140,8 @@ def _one_object_a_line(data: bytes, count: int) -> bool:
     if len(ends) != count:
         return False
     return bool((octets[ends - 1] == _CLOSE).all() and (octets[ends[:-1] + 1] == _OPEN).all())
+
+
+def _first_steps(nested: Nested) -> set[str]:
+    """The keys of the message itself that are read, and so may not come twice."""
+    return {p.steps[0] for paths in nested.paths.values() for p in paths if p.steps}
