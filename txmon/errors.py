@@ -7,7 +7,8 @@
     ├── RuleError        a rule, derived column, list or detector is wrong; carries a source location
     ├── RuleErrors       all the RuleErrors of a pack at once
     ├── StateError       a snapshot or state file cannot be used
-    └── SourceError      a broker or a followed file cannot be read from or written to now
+    ├── SourceError      a broker or a followed file cannot be read from or written to now
+    └── SignatureError   a message is not signed by the one it claims to come from
 
 This module owns the hierarchy and nothing else; it never formats for a transport.
 """
@@ -157,3 +158,10 @@ class StoreCorrupt(StoreError):
 
     code = "store_corrupt"
     status = 500
+
+
+class SignatureError(TxmonError):
+    """A message does not carry the signature of the one it claims to come from."""
+
+    code = "signature"
+    status = 400
