@@ -266,12 +266,27 @@ def test_every_sample_is_read_whole(path):
     events, quarantine = read(path, path.stem)
     assert not quarantine
     assert len(events) >= 3
-    assert {e["source"] for e in events} == {path.stem}
+    assert {e["source"] for e in events} == {load_feed(path.stem).source}
 
 
 def test_every_feed_ships_with_a_sample_and_loads():
     names = [p.stem for p in shipped_feeds()]
-    assert names == ["amlsim", "berka", "fdh", "native", "paysim", "sparkov", "tabformer"]
+    assert names == sorted(
+        [
+            "amlsim",
+            "berka",
+            "fdh",
+            "native",
+            "pacs002",
+            "pacs008",
+            "pain001",
+            "paysim",
+            "sparkov",
+            "stripe",
+            "tabformer",
+            "tazama",
+        ]
+    )
     assert {p.stem for p in SAMPLES.iterdir()} == set(names)
 
 
