@@ -68,6 +68,7 @@ ID_FIELDS = frozenset(
 )
 # what each profile kind is about, and so must name
 _IDENTITY = {"account.": "account", "merchant.": "merchant", "party.": "party", "device.": "device"}
+_FEW_WORDS = frozenset(("kind", "status", "mode", "time_resolution", "currency"))
 _MADE_HERE = frozenset({"amount_base_minor", "base_currency", "rate_date", "unconverted"})
 _SWAPPED = (("payer", "payee"), ("payer_country", "payee_country"))
 Columns = dict[str, pa.Array]
@@ -147,6 +148,8 @@ def _texts(mapped: Mapping[str, pa.Array], rows: int, context: Context, faults: 
         text = context.tokeniser.column(text, id_field=name in ID_FIELDS)
         if text.null_count and name in defaults:
             text = _filled(text, defaults[name])
+        if name in _FEW_WORDS and not pa.types.is_dictionary(text.type):
+            text = text.dictionary_encode()  # it is looked up again and again
         out[name] = text
     missing = mask_of(out["event_id"].is_null())
     faults.add(missing, "event_id", Reason.MISSING, nothing("event_id is missing; every event has one"))

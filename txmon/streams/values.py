@@ -6,6 +6,7 @@ Owns conversion of one column at a time; never knows which canonical columns dep
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 
 import numpy as np
 import pyarrow as pa
@@ -15,11 +16,22 @@ from txmon.streams.faults import Faults, Reason
 from txmon.streams.jsontext import plain_text
 
 MAX_TEXT_BYTES = 65_536
+_SMALL = 1024  # rows
 
 
 def mask_of(values: pa.Array) -> np.ndarray:
     """Return a boolean array as a numpy mask; null is false."""
-    out: np.ndarray = values.fill_null(False).to_numpy(zero_copy_only=False)
+    whole = values.fill_null(False) if values.null_count else values
+    out: np.ndarray = whole.to_numpy(zero_copy_only=False)
+    return out
+
+
+def coded_index(coded: pa.DictionaryArray) -> np.ndarray:
+    """Return the index of each row's word; that of a null is one behind the last word."""
+    indices = coded.indices
+    if indices.null_count:
+        indices = indices.fill_null(len(coded.dictionary))
+    out: np.ndarray = indices.to_numpy(zero_copy_only=False)
     return out
 
 
@@ -27,7 +39,15 @@ def constant(value: str | None, rows: int) -> pa.Array:
     """Return a text column that is the same in every row, at the price of its indices."""
     if value is None:
         return pa.nulls(rows, pa.string())
+    return _small_constant(value, rows) if rows <= _SMALL else _constant(value, rows)
+
+
+def _constant(value: str, rows: int) -> pa.Array:
     return pa.DictionaryArray.from_arrays(pa.array(np.zeros(rows, np.int32)), pa.array([value]))
+
+
+# arrays never change, and small batches have few sizes
+_small_constant = lru_cache(maxsize=1024)(_constant)
 
 
 def value_text(values: pa.Array, row: int) -> str | None:
@@ -97,9 +117,8 @@ def one_of(values: pa.Array, field: str, allowed: Callable[[str], bool], faults:
     wrong = [t is not None and not allowed(t) for t in texts]
     if not any(wrong):
         return
-    index = coded.indices.fill_null(len(texts)).to_numpy(zero_copy_only=False)
     faults.add(
-        np.array([*wrong, False], bool)[index],
+        np.array([*wrong, False], bool)[coded_index(coded)],
         field,
         Reason.UNKNOWN_VALUE,
         says(values, f"is not known; {remedy}"),
@@ -110,8 +129,10 @@ def lookup(values: pa.Array, table: Callable[[str | None], bool]) -> np.ndarray:
     """Return a predicate of the text per row as a mask, one call a distinct value."""
     coded = values if pa.types.is_dictionary(values.type) else values.dictionary_encode()
     texts: Sequence[str | None] = coded.dictionary.to_pylist()
-    index = coded.indices.fill_null(len(texts)).to_numpy(zero_copy_only=False)
-    out: np.ndarray = np.array([table(t) for t in [*texts, None]], bool)[index]
+    answers = [table(t) for t in texts]
+    if len(answers) == 1 and not coded.null_count:
+        return np.full(len(coded), answers[0])
+    out: np.ndarray = np.array([*answers, table(None)], bool)[coded_index(coded)]
     return out
 
 

@@ -106,15 +106,13 @@ class JsonRows:
             return None
         if not shape.closed and data.count(b"{") + data.count(b"[") > count + MAX_DEPTH:
             return None  # perhaps nested deeper than the other way takes
-        schema = shape.schema()
-        unexpected = "error" if shape.closed else "infer"
+        options = shape.options()
+        schema = options.explicit_schema
         try:
             table = pajson.read_json(
                 pa.py_buffer(data),
                 read_options=pajson.ReadOptions(use_threads=False, block_size=len(data) + 1),
-                parse_options=pajson.ParseOptions(
-                    explicit_schema=schema, unexpected_field_behavior=unexpected
-                ),
+                parse_options=options,
             )
         except pa.ArrowException:
             return None

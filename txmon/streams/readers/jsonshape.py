@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 
 import orjson
 import pyarrow as pa
+import pyarrow.json as pajson
 
 from txmon.model.schema import FIELDS
 from txmon.streams.feed import Feed, target_fields
@@ -43,10 +44,11 @@ class Shape:
         self._foreign: set[str] = set()
         self._rows: set[str] = set()  # nested columns that only the row-by-row reader takes
         self._native = feed.native
+        self._options: pajson.ParseOptions | None = None
 
     def learn(self, texts: Iterable[bytes]) -> bool:
         """Look at rows; return whether anything was new. Rows that are no objects are passed over."""
-        new = False
+        new, self._options = False, None
         for text in texts:
             try:
                 row = orjson.loads(text)
@@ -84,8 +86,15 @@ class Shape:
         self._rows.add(name)
         return new
 
-    def schema(self) -> pa.Schema:
-        """Return the columns seen so far."""
+    def options(self) -> pajson.ParseOptions:
+        """Return what the parser must expect: the columns seen so far, and nothing else if possible."""
+        if self._options is None:
+            self._options = pajson.ParseOptions(
+                explicit_schema=self._schema(), unexpected_field_behavior="error" if self.closed else "infer"
+            )
+        return self._options
+
+    def _schema(self) -> pa.Schema:
         fields = [pa.field(f.name, self._types[f.name]) for f in self.full if f.name in self._types]
         if self._attributes:
             children = [pa.field(n, pa.string()) for n in sorted(self._attributes)]
