@@ -29,7 +29,7 @@ def _find(row: Mapping[str, object], path: Path) -> str | None:
     for step in (*path.steps, path.attribute) if path.attribute else path.steps:
         if isinstance(here, list):
             here = here[0] if here else None
-        if not isinstance(here, Mapping):
+        if not isinstance(here, dict):
             return None
         here = here.get(step)
     if isinstance(here, list):

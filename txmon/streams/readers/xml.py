@@ -20,15 +20,14 @@ from lxml import etree
 from txmon.errors import InputError
 from txmon.streams.faults import Reason
 from txmon.streams.feed import Feed
-from txmon.streams.paths import NUMBER, Nested, Path
+from txmon.streams.paths import MESSAGE, NUMBER, Nested
 from txmon.streams.readers.chunk import Chunk, Reject
+from txmon.streams.readers.xmlplan import Row, XmlPlan
 
 NAMESPACE = "urn:iso:std:iso:20022:tech:xsd:"
 _DOCTYPE = (b"<!DOCTYPE", b"<!ENTITY")
 _LONGEST = max(map(len, _DOCTYPE)) - 1
 _KEPT = 65_536
-
-Row = dict[str, str | None]
 
 
 class XmlError(ValueError):
@@ -48,7 +47,7 @@ class XmlRows:
 
     def __init__(self, nested: Nested) -> None:
         self._nested = nested
-        self._compiled: dict[str, dict[str, list[tuple[Path, str]]]] = {}
+        self._plans: dict[str, XmlPlan] = {}
 
     def read(self, stream: BinaryIO) -> Iterator[XmlRow]:
         """Yield the transactions of a document in order.
@@ -57,29 +56,26 @@ class XmlRows:
             XmlError: no XML, a document type, no message of the feed, or a message without transactions.
         """
         rows = self._nested.rows
-        found, number, namespace, depth = False, 0, "", 0
+        found, number, message = False, 0, ""
         top: etree._Element | None = None
+        plan: XmlPlan | None = None
         try:
-            for event, element in _events(stream):
-                name = _local(element)
+            for event, element in _events(stream, (rows[0], rows[-1])):
                 if event == "start":
-                    if top is not None:
-                        depth += 1
-                    elif name == rows[0]:
+                    if top is None and _local(element) == rows[0]:
                         namespace, top, found = self._namespace(element), element, True
+                        message = namespace.removeprefix(NAMESPACE)
+                        plan = self._plan(namespace)
+                elif top is None or plan is None:
                     continue
-                if top is None:
-                    continue
-                if element is top:
+                elif element is top:
                     if not number:
                         raise XmlError(f"the message has no {'/'.join(rows)}; it tells of no transaction")
                     top = None
-                    continue
-                depth -= 1
-                if depth == len(rows) - 2 and name == rows[-1] and _is_at(element, rows):
+                elif _is_at(element, rows, top):
                     number += 1
                     line: object = element.sourceline
-                    values = self._row(element, top, namespace, number)
+                    values = plan.row(element, top, {NUMBER: str(number), MESSAGE: message})
                     yield XmlRow(values, line if isinstance(line, int) else 0)
                     _forget(element)
         except etree.XMLSyntaxError as error:
@@ -87,6 +83,12 @@ class XmlRows:
             raise XmlError(f"not well-formed XML at line {line}, column {column}") from None
         if not found:
             raise XmlError(f"no {rows[0]} in the document; is it a message of this feed?")
+
+    def _plan(self, namespace: str) -> XmlPlan:
+        plan = self._plans.get(namespace)
+        if plan is None:
+            plan = self._plans[namespace] = XmlPlan(self._nested.paths, namespace)
+        return plan
 
     def _namespace(self, element: etree._Element) -> str:
         namespace = etree.QName(element).namespace or ""
@@ -96,30 +98,6 @@ class XmlRows:
             shown = message if len(message) < 32 and message.replace(".", "").isalnum() else "of another form"
             raise XmlError(f"definition '{shown}' is not read by this feed; it takes {known}")
         return namespace
-
-    def _row(self, element: etree._Element, top: etree._Element, namespace: str, number: int) -> Row:
-        compiled = self._compiled.get(namespace)
-        if compiled is None:
-            compiled = self._compiled[namespace] = self._compile(namespace)
-        holders = [element, *element.iterancestors()]
-        out: Row = {}
-        for name, paths in compiled.items():
-            value: str | None = None
-            for path, query in paths:
-                if path.special:
-                    value = str(number) if path.special == NUMBER else namespace.removeprefix(NAMESPACE)
-                else:
-                    value = _value(top if path.up < 0 else holders[path.up], path, query)
-                if value:
-                    break
-            out[name] = value or None
-        return out
-
-    def _compile(self, namespace: str) -> dict[str, list[tuple[Path, str]]]:
-        return {
-            name: [(path, "/".join(f"{{{namespace}}}{step}" for step in path.steps)) for path in paths]
-            for name, paths in self._nested.paths.items()
-        }
 
 
 class XmlReader:
@@ -210,12 +188,13 @@ class _Guarded(io.RawIOBase):
         return data
 
 
-def _events(stream: BinaryIO) -> Iterator[tuple[str, etree._Element]]:
+def _events(stream: BinaryIO, names: Sequence[str]) -> Iterator[tuple[str, etree._Element]]:
     guarded = _Guarded(stream)
     try:
         yield from etree.iterparse(
             guarded,
             events=("start", "end"),
+            tag=[f"{{*}}{name}" for name in names],
             resolve_entities=False,
             no_network=True,
             load_dtd=False,
@@ -232,13 +211,17 @@ def _events(stream: BinaryIO) -> Iterator[tuple[str, etree._Element]]:
 
 
 def _local(element: etree._Element) -> str:
-    tag = element.tag
-    return tag.rpartition("}")[2] if isinstance(tag, str) else ""
+    return element.tag.rpartition("}")[2]
 
 
-def _is_at(element: etree._Element, rows: Sequence[str]) -> bool:
-    ancestors = element.iterancestors()
-    return all(_local(a) == name for a, name in zip(ancestors, reversed(rows[:-1]), strict=False))
+def _is_at(element: etree._Element, rows: Sequence[str], top: etree._Element) -> bool:
+    """Return whether an element is a row: its name, and those of all that hold it up to the message."""
+    here: etree._Element | None = element
+    for name in reversed(rows[1:]):
+        if here is None or _local(here) != name:
+            return False
+        here = here.getparent()
+    return here is top
 
 
 def _forget(element: etree._Element) -> None:
@@ -252,13 +235,3 @@ def _forget(element: etree._Element) -> None:
         above = parent.getparent()
         if above is not None:
             above.remove(before)
-
-
-def _value(element: etree._Element, path: Path, query: str) -> str | None:
-    if path.every:
-        return " ".join(t.strip() for e in element.iterfind(query) if (t := e.text) and t.strip())
-    found = element.find(query) if query else element
-    if found is None:
-        return None
-    text = found.get(path.attribute) if path.attribute else found.text
-    return text.strip() if text else None
