@@ -33,7 +33,7 @@ from txmon.errors import (
 )
 from txmon.store import dialects, migrate
 from txmon.store.heads import HeadsLog
-from txmon.store.schema import hits, journal, outbox, payload_schemas, quarantine
+from txmon.store.schema import ERASE, hits, journal, metadata, outbox, payload_schemas, quarantine
 
 GENESIS = bytes(32)
 HEADS_FILE, ERASURES_FILE = "heads.log", "erasures.log"
@@ -226,6 +226,16 @@ class Store:
     def keep_schema(self, named: bytes, schema: pa.Schema) -> None:
         """Remember a payload schema."""
         self._schema_cache[named] = schema
+
+    def scrub(self) -> None:
+        """Remove from the database's files what was deleted; see `dialects.scrub`.
+
+        Raises:
+            StoreUnavailable: readers were in the way; run it again.
+        """
+        tables = [t.name for t in metadata.sorted_tables if ERASE in t.info]
+        with self._turn, _translated("emptying the log"):
+            dialects.scrub(self.engine, [journal.name, *tables])
 
     def forget_schemas(self) -> None:
         """Read payload schemas anew from now on: for who does not trust the database."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import fcntl
 import os
 import sqlite3
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -46,7 +47,12 @@ class WriterLock(Protocol):
 
 def folder_url(folder: Path) -> str:
     """Return the URL of the database file of a store's folder."""
-    return sa.URL.create("sqlite", database=str(folder / DATABASE_FILE)).render_as_string(False)
+    return sqlite_url(folder / DATABASE_FILE)
+
+
+def sqlite_url(file: Path) -> str:
+    """Return the URL of a database file."""
+    return sa.URL.create("sqlite", database=str(file)).render_as_string(False)
 
 
 def is_folder(place: str) -> bool:
@@ -195,3 +201,27 @@ def damage(conn: sa.Connection) -> list[str]:
         return []
     found = conn.exec_driver_sql("PRAGMA integrity_check(5)").scalars().all()
     return [] if found == ["ok"] else [f"database file: {text}" for text in found]
+
+
+def scrub(engine: sa.Engine, tables: Sequence[str]) -> None:
+    """Remove from the database's files what was deleted: its log on SQLite, dead row versions on PostgreSQL.
+
+    SQLite overwrites deleted bytes at once (secure_delete), so emptying the log is enough. PostgreSQL
+    rewrites the tables; its own write-ahead log goes as the server recycles it.
+
+    Raises:
+        StoreUnavailable: readers were in the way all the time; run it again.
+    """
+    if engine.dialect.name == "sqlite":
+        with engine.connect() as conn:
+            raw = conn.connection.driver_connection
+            busy, _, _ = raw.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()  # type: ignore[union-attr]
+        if busy:
+            raise StoreUnavailable(
+                "erased, but the log could not be emptied because a reader is open; end it and run "
+                "`txmon store retain` or the erasure again"
+            )
+        return
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as conn:
+        for name in tables:
+            conn.exec_driver_sql(f"VACUUM (FULL) {name}")

@@ -31,6 +31,7 @@ class HeadLine:
     line: int
     seq: int
     head: bytes
+    time_us: int
 
 
 class HeadsLog:
@@ -129,7 +130,7 @@ def last_line(path: Path) -> HeadLine | None:
     """Return the last whole line of a log."""
     with path.open("rb") as file:
         file.seek(max(path.stat().st_size - _TAIL, 0))
-        lines = file.read().split(b"\n")
+        lines = file.read(_TAIL).split(b"\n")
     for text in reversed(lines):
         found = _parse(0, text)
         if found is not None:
@@ -142,7 +143,7 @@ def _parse(number: int, text: bytes) -> HeadLine | None:
     if len(parts) != 3 or len(parts[1]) != 64 or not (parts[0].isdigit() and parts[2].isdigit()):
         return None
     try:
-        return HeadLine(number, int(parts[0]), bytes.fromhex(parts[1].decode("ascii")))
+        return HeadLine(number, int(parts[0]), bytes.fromhex(parts[1].decode("ascii")), int(parts[2]))
     except ValueError:
         return None
 

@@ -4,12 +4,15 @@ An erasure is a journal row with one JSON document:
 
     {"reason": ..., "author": ..., "approver": ..., "rows": [
        {"seq": 12, "root": "<hex>", "gone": [0, 5] or "all", "new": {"7": "<leaf in hex>"}}],
-     "tables": {"hits": [..], "alerts": [..], "quarantine": [..], "outbox": [..], "answers": ["<hex>"]}}
+     "columns": ["memo"], "deleted": {"hits": [[7], [9]], "answers": [["key-1", "<hex>"]]},
+     "blanked": {"alerts": [["al-..."]]}, "again": "<hex>"}
 
 A leaf is named by the journal row, that row's root and its place. `gone` rows left the payload together
-with their salts. `new` rows stayed with values taken out: their new leaf stands here, the old one stays
-in the tree. `tables` lists what else was deleted or blanked, so that a restored backup can be treated
-alike; it holds numbers, never a value. Owns the document; `txmon.store.erase` acts on it.
+with their salts. `new` rows stayed with values taken out (`columns`, or words of a document): their new
+leaf stands here, the old one stays in the tree. `deleted` and `blanked` list rows of other tables by
+primary key, so that a restored backup can be treated alike. `again`
+is the SHA-256 of the document that was carried out once more. It never holds a value. Owns the document;
+`txmon.store.erase` acts on it.
 """
 
 from __future__ import annotations
@@ -49,7 +52,10 @@ class Erasure:
     author: str
     approver: str
     rows: tuple[RowErasure, ...]
-    tables: Mapping[str, list[Any]]
+    columns: tuple[str, ...] = ()
+    deleted: Mapping[str, list[list[Any]]] = field(default_factory=dict)
+    blanked: Mapping[str, list[list[Any]]] = field(default_factory=dict)
+    again: str = ""
 
     def to_json(self) -> bytes:
         """Return the document's bytes."""
@@ -63,8 +69,9 @@ class Erasure:
             for row in self.rows
         ]
         head = {"reason": self.reason, "author": self.author, "approver": self.approver}
-        text = json.dumps(head | {"rows": rows, "tables": dict(self.tables)}, separators=(",", ":"))
-        return text.encode()
+        more = {"columns": self.columns, "deleted": dict(self.deleted), "blanked": dict(self.blanked)}
+        document = head | {"rows": rows} | more | {"again": self.again}
+        return json.dumps(document, separators=(",", ":")).encode()
 
 
 def read_erasure(document: bytes, where: str) -> Erasure:
@@ -85,7 +92,13 @@ def read_erasure(document: bytes, where: str) -> Erasure:
             for row in found["rows"]
         )
         texts = [str(found[name]) for name in ("reason", "author", "approver")]
-        return Erasure(texts[0], texts[1], texts[2], rows, dict(found["tables"]))
+        others = (
+            tuple(found["columns"]),
+            dict(found["deleted"]),
+            dict(found["blanked"]),
+            str(found["again"]),
+        )
+        return Erasure(texts[0], texts[1], texts[2], rows, *others)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise StoreCorrupt(f"{where} holds no document of erasure") from error
 

@@ -3,6 +3,9 @@
 Owns names and types. The revisions in `migrations` make the tables; a test compares both. Times are
 microseconds UTC in 64-bit integers; texts that hold a list or an object are JSON. It never runs a
 statement.
+
+A table that may name a person says what an erasure does with a row that mentions one:
+``info={ERASE: DELETE}``, or ``info={ERASE: BLANK, COLUMNS: (...)}`` for texts in which it is replaced.
 """
 
 from __future__ import annotations
@@ -11,6 +14,7 @@ import sqlalchemy as sa
 
 # SQLite makes a primary key the row's own number only if its type is INTEGER; PostgreSQL needs BIGINT
 ROW_ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+ERASE, DELETE, BLANK, COLUMNS = "erase", "delete", "blank", "columns"
 metadata = sa.MetaData()
 
 journal = sa.Table(
@@ -72,6 +76,7 @@ hits = sa.Table(
     sa.Index("hits_subject", "subject_id", "event_time"),
     sa.Index("hits_rule", "rule_id", "event_time"),
     sa.Index("hits_time", "event_time"),
+    info={ERASE: BLANK, COLUMNS: ("features", "explanation")},
 )
 alerts = sa.Table(
     "alerts",
@@ -112,6 +117,7 @@ alerts = sa.Table(
     sa.Index("alerts_created", "created_us"),
     sa.Index("alerts_changed", "changed_seq"),
     sa.Index("alerts_subject", "subject_id"),
+    info={ERASE: BLANK, COLUMNS: ("state_reason", "explanation", "parts", "holders_first", "holders_latest")},
 )
 alert_hits = sa.Table(
     "alert_hits",
@@ -139,6 +145,7 @@ quarantine = sa.Table(
     sa.Column("resubmitted_as", sa.Text),
     sa.Column("journal_seq", sa.BigInteger, nullable=False),
     sa.Index("quarantine_state", "state", "id"),
+    info={ERASE: DELETE},
 )
 answers = sa.Table(
     "answers",
@@ -151,6 +158,7 @@ answers = sa.Table(
     sa.Column("body", sa.LargeBinary, nullable=False),
     sa.Column("created_us", sa.BigInteger, nullable=False),
     sa.Index("answers_created", "created_us"),
+    info={ERASE: DELETE},
 )
 outbox = sa.Table(
     "outbox",
@@ -163,6 +171,7 @@ outbox = sa.Table(
     sa.Column("created_us", sa.BigInteger, nullable=False),
     sa.Column("state", sa.Text, nullable=False),  # pending | done | dead
     sa.Index("outbox_state", "state", "topic", "id"),
+    info={ERASE: DELETE},
 )
 erasures = sa.Table(
     "erasures",
