@@ -12,6 +12,7 @@ Owns bytes; never a database.
 from __future__ import annotations
 
 import struct
+from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
@@ -26,11 +27,43 @@ MAX_CONTENT = 2**31 - 1 - _LENGTH.size  # bytes; what both databases can hold in
 _codec: Any = pa.Codec("zstd", _LEVEL)
 
 
-def plain_table(table: pa.Table) -> pa.Table:
-    """Return the table in one chunk a column and without dictionaries."""
-    arrays = [one_array(column) for column in table.columns]
-    fields = [pa.field(f.name, plain_type(f.type)) for f in table.schema]
-    return pa.Table.from_arrays(arrays, schema=pa.schema(fields))
+@dataclass(frozen=True)
+class Form:
+    """A schema as tables come in, and what is stored of it."""
+
+    given: pa.Schema
+    plain: pa.Schema
+    stored: bytes
+    named: bytes
+
+
+def form_of(schema: pa.Schema) -> Form:
+    """Return the stored form of a schema: no dictionaries, no metadata, every column nullable."""
+    plain = pa.schema([pa.field(f.name, plain_type(f.type)) for f in schema])
+    stored = schema_bytes(plain)
+    return Form(schema, plain, stored, schema_hash(stored))
+
+
+class Forms:
+    """The forms used last: making one takes as long as storing a small batch."""
+
+    def __init__(self) -> None:
+        self._kept: list[Form] = []
+
+    def of(self, schema: pa.Schema) -> Form:
+        """Return the form of a schema."""
+        for form in self._kept:
+            if schema.equals(form.given, check_metadata=True):
+                return form
+        form = form_of(schema)
+        self._kept = [form, *self._kept[:7]]
+        return form
+
+
+def plain_table(table: pa.Table, form: Form | None = None) -> pa.Table:
+    """Return the table in one chunk a column and in the stored form of its schema."""
+    plain = (form or form_of(table.schema)).plain
+    return pa.Table.from_arrays([one_array(column) for column in table.columns], schema=plain)
 
 
 def pack_table(table: pa.Table) -> bytes:

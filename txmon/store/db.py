@@ -31,7 +31,7 @@ from txmon.errors import (
     StoreUnavailable,
     WriterActive,
 )
-from txmon.store import dialects, migrate
+from txmon.store import codec, dialects, migrate
 from txmon.store.heads import HeadsLog
 from txmon.store.schema import ERASE, hits, journal, metadata, outbox, payload_schemas, quarantine
 
@@ -59,6 +59,7 @@ class Tx:
     marks: Marks
     clock: Clock
     random_bytes: RandomBytes
+    forms: codec.Forms
     known_schemas: frozenset[bytes]
     new_schemas: set[bytes] = field(default_factory=set)
 
@@ -76,6 +77,7 @@ class Store:
         self._writer: sa.Connection | None = None
         self._lock: dialects.WriterLock | None = None
         self._schemas: frozenset[bytes] = frozenset()
+        self._forms = codec.Forms()
         self._schema_cache: dict[bytes, pa.Schema] = {}
         self._broken: StoreError | None = None
         self.marks = Marks()
@@ -156,7 +158,8 @@ class Store:
         """
         with self._turn:
             conn = self._usable()
-            tx = Tx(conn, replace(self.marks), self.clock, self.random_bytes, self._schemas)
+            marks = replace(self.marks)
+            tx = Tx(conn, marks, self.clock, self.random_bytes, self._forms, self._schemas)
             with self._guarded(), _translated("writing"):
                 transaction = conn.begin()
                 try:

@@ -112,8 +112,9 @@ def append(tx: Tx, kind: str, payload: pa.Table | bytes, received_at_us: int) ->
             raise InputError("a journal row without rows says nothing; leave it out")
         if "ingest_seq" in payload.column_names:
             payload = payload.drop_columns(["ingest_seq"])
-        payload = codec.plain_table(payload)
-        row |= _table_row(tx, payload)
+        form = tx.forms.of(payload.schema)
+        payload = codec.plain_table(payload, form)
+        row |= _table_row(tx, payload, form)
         count = rows if kind == EVENTS else 0
     marks = tx.marks
     root = merkle.root_of(row["leaves"])
@@ -146,15 +147,13 @@ def checksum(row: sa.Row[Any] | Mapping[str, Any]) -> bytes:
     return digest.digest()
 
 
-def _table_row(tx: Tx, table: pa.Table) -> dict[str, Any]:
+def _table_row(tx: Tx, table: pa.Table, form: codec.Form) -> dict[str, Any]:
     salts = tx.random_bytes(merkle.SALT * len(table))
-    stored = codec.schema_bytes(table.schema)
-    named = codec.schema_hash(stored)
-    if named not in tx.known_schemas and named not in tx.new_schemas:
-        tx.conn.execute(_INSERT_SCHEMA, {"hash": named, "bytes": stored})
-        tx.new_schemas.add(named)
+    if form.named not in tx.known_schemas and form.named not in tx.new_schemas:
+        tx.conn.execute(_INSERT_SCHEMA, {"hash": form.named, "bytes": form.stored})
+        tx.new_schemas.add(form.named)
     return {
-        "schema_hash": named,
+        "schema_hash": form.named,
         "payload": codec.pack_table(table),
         "leaves": merkle.table_leaves(table, salts),
         "salts": salts,
