@@ -6,6 +6,7 @@ import random
 import struct
 from datetime import date
 from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -75,6 +76,15 @@ def tree(leaves: list[bytes]) -> bytes:
 def test_ten_lines_of_python_give_the_same_bytes() -> None:
     table = events(60)
     assert encoded(table) == [text(row) for row in plain(table)]
+
+
+def test_the_program_in_the_documentation_gives_the_same_bytes() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "journal.md").read_text(encoding="utf-8")
+    program = page.split("```python\n")[1].split("```")[0]
+    names: dict[str, Any] = {"struct": struct}
+    exec(program, names)
+    table = events(60)
+    assert encoded(table) == [names["text"](row) for row in plain(table)]
 
 
 _words = st.text(st.characters(codec="utf-8"), max_size=12)

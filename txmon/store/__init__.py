@@ -16,11 +16,20 @@
         outbox.mark(tx, ids, state); outbox.forget(tx, before_us)
         answers.put(tx, owner, key, Answer(request_hash, status, headers, body, created_us))
         answers.expire(tx, now_us)
+    journal.warm()                   compiles the hashing kernels before the first batch needs them
     journal.head(store) -> (seq, head)
     journal.read(store, from_seq=1, to_seq=None, kinds=None) -> Iterator[Entry]; Entry.table | Entry.document
     offsets.get(conn, consumer) -> {partition: position}
     outbox.pending(conn, topic, after=0, limit=100) -> [Stored]; outbox.backlog(conn) -> int
     answers.get(conn, owner, key) -> Answer | None
+
+    verify.verify(store, heads=None, progress=None) -> Report(ok, first_bad_row, findings, ...)
+    proof.prove(store, ingest_seq, upto=None) -> Proof; Proof.verify(head); proof.read_proof(text)
+    erase.erase_subjects(store, values, Why(reason, author, approver)) -> Outcome
+    erase.erase_events(store, [(source, event_id)], why, columns=()) -> Outcome
+    erase.retain(store, before_us, why, keep=()) -> Outcome
+    backup.backup(store, folder) -> Manifest; backup.restore(folder, place, clock=, random_bytes=, erasures=)
+    store.heads.failure              why the log of heads is behind, or None
 
 Journal rows count from 1; events count from 0, as the engine's `ingest_seq`. Times are microseconds UTC.
 """

@@ -25,6 +25,7 @@ import pyarrow.compute as pc
 import sqlalchemy as sa
 
 from txmon.errors import InputError, StoreCorrupt
+from txmon.model.schema import CANONICAL
 from txmon.store import codec, merkle
 from txmon.store.db import Store, Tx
 from txmon.store.schema import journal, payload_schemas
@@ -169,6 +170,23 @@ def same_text(table: pa.Table, name: str) -> str | None:
     values = pc.unique(table.column(name))
     found: str | None = values[0].as_py() if len(values) == 1 else None
     return found
+
+
+def warm() -> None:
+    """Compile the kernels that hash events, or load them from disk: seconds once, then a moment."""
+    row = {
+        "event_id": "e",
+        "event_time": 0,
+        "lat": 0.5,
+        "unconverted": False,
+        "amount_minor": 1,
+        "memo": None,
+    }
+    holder = {"party": "p", "role": None, "valid_from": 0, "valid_to": None}
+    more = {"holders": [holder], "attributes": [("a", None)]}
+    schema = pa.schema([field.with_nullable(True) for field in CANONICAL])
+    table = pa.Table.from_pylist([row | more, row | {"memo": "m"}], schema=schema)
+    merkle.table_leaves(table, bytes(2 * merkle.SALT))
 
 
 def head(store: Store) -> tuple[int, bytes]:
