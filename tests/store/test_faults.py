@@ -191,9 +191,8 @@ def test_a_database_that_goes_away_stores_all_or_nothing(
         assert verify(store).ok
 
 
+@pytest.mark.parametrize("place", ["postgres"], indirect=True)  # only there is it a session's
 def test_a_lost_session_gives_the_lock_back(place: str, side: dict[str, Path]) -> None:
-    if "://" not in place:
-        pytest.skip("a lock of a session is PostgreSQL's")
     with open_store(place, **side) as store:
         add_batch(store)
         pid = store._writer.exec_driver_sql("select pg_backend_pid()").scalar()

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -48,16 +48,6 @@ def placeholders(template: str) -> list[str]:
             raise ValueError(f"placeholder {shown} is not a plain name in braces")
         names.append(name)
     return list(dict.fromkeys(names))
-
-
-def check_explain(rule: Rule, derived: Collection[str] = ()) -> list[str]:
-    """Return the placeholders of `rule.explain` that nothing would fill; `derived` are a pack's columns.
-
-    Raises:
-        ValueError: the template itself is malformed, see `placeholders`.
-    """
-    known = {SUBJECT, *(name for name, _ in rule.let), *rule.params, *derived, *columns(rule.on)}
-    return [name for name in placeholders(rule.explain) if name not in known]
 
 
 @dataclass(frozen=True)
