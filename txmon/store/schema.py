@@ -72,10 +72,13 @@ hits = sa.Table(
     sa.Column("journal_seq", sa.BigInteger, nullable=False),
     sa.Column("entity", sa.Text, nullable=False),
     sa.Column("mode", sa.Text, nullable=False),
-    sa.UniqueConstraint("ingest_seq", "rule_id", "leg", "trigger", name="hits_identity"),
+    sa.UniqueConstraint(
+        "ingest_seq", "rule_id", "leg", "trigger", "subject_id", "event_id", name="hits_identity"
+    ),
     sa.Index("hits_subject", "subject_id", "event_time"),
     sa.Index("hits_rule", "rule_id", "event_time"),
     sa.Index("hits_time", "event_time"),
+    sa.Index("hits_event", "event_id"),
     info={ERASE: BLANK, COLUMNS: ("features", "explanation")},
 )
 alerts = sa.Table(

@@ -85,11 +85,14 @@ def _hits() -> None:
         sa.Column("journal_seq", sa.BigInteger, nullable=False),
         sa.Column("entity", sa.Text, nullable=False),
         sa.Column("mode", sa.Text, nullable=False),
-        sa.UniqueConstraint("ingest_seq", "rule_id", "leg", "trigger", name="hits_identity"),
+        sa.UniqueConstraint(
+            "ingest_seq", "rule_id", "leg", "trigger", "subject_id", "event_id", name="hits_identity"
+        ),
     )
     op.create_index("hits_subject", "hits", ["subject_id", "event_time"])
     op.create_index("hits_rule", "hits", ["rule_id", "event_time"])
     op.create_index("hits_time", "hits", ["event_time"])
+    op.create_index("hits_event", "hits", ["event_id"])
 
 
 def _alerts() -> None:
