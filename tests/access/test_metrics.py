@@ -18,8 +18,7 @@ DOCS = Path(__file__).parents[2] / "docs" / "metrics.md"
 
 def samples(metrics: Metrics, name: str) -> dict[tuple[str, ...], float]:
     """Label values -> value of every series of a name."""
-    text = metrics.render()[0].decode()
-    found = [s for family in read_plain(text) for s in family.samples if s.name == name]
+    found = [s for family in metrics.registry.collect() for s in family.samples if s.name == name]
     return {tuple(s.labels.values()): s.value for s in found}
 
 
@@ -60,6 +59,7 @@ def test_both_forms_of_text_are_read_by_their_parsers() -> None:
     assert kind.startswith("text/plain; version=0.0.4")
     assert samples(metrics, "txmon_events_total") == {("http", "accepted"): 4.0}
     assert b"_created" not in body
+    assert {"txmon_events", "txmon_batch_events"} <= {f.name for f in read_plain(body.decode())}
     body, kind = metrics.render("application/openmetrics-text; version=1.0.0, text/plain;q=0.5")
     assert kind.startswith(module.OPENMETRICS)
     assert {f.name for f in read_openmetrics(body.decode())} >= {"txmon_events", "txmon_batch_events"}
