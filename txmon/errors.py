@@ -165,3 +165,25 @@ class SignatureError(TxmonError):
 
     code = "signature"
     status = 400
+
+
+class Busy(TxmonError):
+    """More is waiting than may wait; try again after `retry_after_s`."""
+
+    code = "busy"
+    status = 429
+
+    def __init__(self, detail: str, retry_after_s: int) -> None:
+        super().__init__(detail)
+        self.retry_after_s = retry_after_s
+
+
+class Stopping(TxmonError):
+    """The service takes nothing more: it is being stopped, or cannot store what it would take."""
+
+    code = "unavailable"
+    status = 503
+
+    def __init__(self, detail: str, retry_after_s: int = 5) -> None:
+        super().__init__(detail)
+        self.retry_after_s = retry_after_s

@@ -65,6 +65,9 @@ class Settings:
     # where things are
     store: str = _set("store", "folder of the store, or a `postgresql+psycopg://` address")
     heads_file: Path | None = _set(None, "file the journal's heads go to; best on another disk or machine")
+    state_dir: Path = _set(
+        Path("txmon-state"), "folder of snapshots and warehouse, if the store is a database"
+    )
     rules: Path | None = _set(None, "folder of rule packs; unset: the packs that ship")
     rates_file: Path | None = _set(None, "CSV of exchange rates: date, currency, base, rate")
     key_file: Path | None = _set(None, "secret of card tokens; unset: the user's configuration folder")

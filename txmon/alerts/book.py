@@ -10,8 +10,8 @@ seen yet is new evidence and a new revision. After the window the next hit start
 pattern which goes on is told again.
 
 Time is that of the events (`as_of` of a late or tick hit, else `event_time`). Nothing depends on how hits
-are cut into batches, on a clock or on chance. The book never drops an alert and never decides anything
-about one: that is a person's part.
+are cut into batches, on a clock or on chance. The book never decides anything about an alert: that is a
+person's part. Whoever stores every change elsewhere may let it forget alerts whose window has ended.
 """
 
 from __future__ import annotations
@@ -46,9 +46,13 @@ class HasRules(Protocol):
 class AlertBook:
     """See the module. One writer at a time."""
 
-    def __init__(self, plan: HasRules, suppressors: Iterable[Suppressor] = ()) -> None:
+    def __init__(
+        self, plan: HasRules, suppressors: Iterable[Suppressor] = (), *, keep_closed: bool = True
+    ) -> None:
         self.facts: list[RuleFacts] = rule_facts(plan.rules)
-        self.alerts: list[Group] = []  # in the order in which they opened
+        self._opened: list[Group] = []  # in the order in which they opened
+        self._keep_closed = keep_closed
+        self._changed: list[Group] = []
         self.suppressed = 0  # hits after which only a suppressor kept a group below the line
         self._index = {f.id: f for f in self.facts}
         self._current: dict[Key, Group] = {}
@@ -103,33 +107,51 @@ class AlertBook:
                 groups.append(group)
                 kinds.append(kind)
         batch.settle()
-        ids = {id(group): group.alert_id for group in batch.touched_groups if group.opened}
+        self._changed = [group for group in batch.touched_groups if group.opened]
+        ids = {id(group): group.alert_id for group in self._changed}
         named = pa.array([ids[id(group)] for group in groups], pa.string())
         return pa.table([pa.array(rows, pa.int64()), named, pa.array(kinds, pa.string())], schema=CHANGES)
 
+    @property
+    def alerts(self) -> list[Group]:
+        """Every alert, or those whose window has not ended if closed ones are forgotten, as they opened."""
+        if self._keep_closed:
+            return self._opened
+        return [group for group in self._current.values() if group.opened]
+
     def table(self) -> Any:
-        """Return every alert as alerts.parquet has it, in the order in which they opened."""
+        """Return `alerts` as alerts.parquet has them."""
         return alerts_table(self.alerts, self.facts)
+
+    def changed(self) -> Any:
+        """Return the alerts that the last `apply` opened or fed, as they are now."""
+        return alerts_table(self._changed, self.facts)
 
     def snapshot(self) -> dict[str, Any]:
         """Return the whole book as Arrow tables of plain values, for `restore`."""
         waiting = [group for group in self._current.values() if not group.opened]
         current = {id(group) for group in self._current.values()}
-        flags = [id(group) in current for group in self.alerts] + [True] * len(waiting)
-        return group_tables([*self.alerts, *waiting], flags, self.facts, self.suppressed)
+        alerts = self.alerts
+        flags = [id(group) in current for group in alerts] + [True] * len(waiting)
+        return group_tables([*alerts, *waiting], flags, self.facts, self.suppressed)
 
     @classmethod
     def restore(
-        cls, plan: HasRules, tables: Mapping[str, Any], suppressors: Iterable[Suppressor] = ()
+        cls,
+        plan: HasRules,
+        tables: Mapping[str, Any],
+        suppressors: Iterable[Suppressor] = (),
+        *,
+        keep_closed: bool = True,
     ) -> AlertBook:
         """Return the book that `snapshot` saved.
 
         Raises:
             StateError: the tables are of another version or name a rule that the plan does not have.
         """
-        book = cls(plan, suppressors)
+        book = cls(plan, suppressors, keep_closed=keep_closed)
         groups, flags, book.suppressed = groups_of(tables, book._index)
-        book.alerts = [group for group in groups if group.opened]
+        book._opened = [group for group in groups if group.opened] if keep_closed else []
         book._current = {g.key: g for g, current in zip(groups, flags, strict=True) if current}
         return book
 
@@ -165,7 +187,8 @@ class AlertBook:
         group.opened = True
         group.opened_us, group.opening_row = time_us, evidence.row
         group.until_us = time_us + max(self.facts[rule].dedup_us for rule in group.scores)
-        self.alerts.append(group)
+        if self._keep_closed:
+            self._opened.append(group)
         return OPENED
 
     def _join(self, group: Group, fact: RuleFacts, evidence: Evidence, time_us: int) -> str:

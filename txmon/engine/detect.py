@@ -38,6 +38,7 @@ class ScoringModel(Protocol):
 MakeModel = Callable[[Detector], ScoringModel]
 # With fewer reasons a reader sees what matters; the rest adds little to the score.
 _REASONS_SHOWN = 2
+WARMING = 1  # of `txmon.anomaly`'s states; a test compares them
 
 
 class Detection:
@@ -70,6 +71,20 @@ class Detection:
             places = np.full(frame.length, -1, np.int64)
             places[rows] = np.arange(len(rows))
             self._last[detector.id] = (scores, places)
+
+    def warming(self, events: int, leg_event: I64) -> np.ndarray:
+        """Return which events of the last batch a model saw that may not be trusted yet.
+
+        Args:
+            events: number of events. leg_event: the event of each leg.
+        """
+        found = np.zeros(events, np.bool_)
+        for detector in self.detectors:
+            scores, places = self._last[detector.id]
+            rows = np.flatnonzero(places >= 0)
+            rows = rows[np.asarray(scores.state)[places[rows]] == WARMING]
+            found[rows if detector.on == "events" else leg_event[rows]] = True
+        return found
 
     def notes(self, detectors: tuple[str, ...], rows: I64) -> list[str]:
         """Reasons of the scores of rows of the last batch, as text to append to an explanation."""

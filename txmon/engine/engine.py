@@ -64,11 +64,15 @@ class Limits:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a batch led to. `verdict` has one code per row (`txmon.engine.dedup`)."""
+    """What a batch led to. `verdict` has one code per row (`txmon.engine.dedup`).
+
+    warming: accepted events of which an anomaly model has no score that may be trusted.
+    """
 
     accepted: pa.Table
     verdict: np.ndarray
     hits: pa.Table
+    warming: np.ndarray
 
     @property
     def duplicates(self) -> int:
@@ -135,8 +139,10 @@ class Engine:
             events = events.drop_columns(["ingest_seq"])
         at = CANONICAL.get_field_index("ingest_seq")
         events = events.add_column(at, "ingest_seq", pa.array(seq, pa.int64()))
-        hits = self._score(events, seq, oldest) if len(events) else HITS.empty_table()
-        return Outcome(events, verdict, hits)
+        if not len(events):
+            return Outcome(events, verdict, HITS.empty_table(), np.zeros(0, np.bool_))
+        hits, warming = self._score(events, seq, oldest)
+        return Outcome(events, verdict, hits, warming)
 
     # -- steps ---------------------------------------------------------------------------------------
 
@@ -145,7 +151,7 @@ class Engine:
         watermark = self.gate.watermark_us
         return TIME_MIN if watermark == TIME_MIN else watermark - self._horizon_us
 
-    def _score(self, events: pa.Table, seq: I64, oldest: int) -> pa.Table:
+    def _score(self, events: pa.Table, seq: I64, oldest: int) -> tuple[pa.Table, np.ndarray]:
         tables = self._tables(events, seq)
         frames: dict[On, Frame] = {"events": tables.events, "legs": tables.legs}
         order: dict[On, I64] = {"events": tables.order("events"), "legs": tables.order("legs")}
@@ -164,7 +170,7 @@ class Engine:
             self._second_evaluations([self.rules[r.id] for r in rules if not r.tick], tables, order, late)
         if self.ticks.rules:
             self._absence(tables, frames, order)
-        return in_order(tables.hits)
+        return in_order(tables.hits), self.detection.warming(len(events), tables.legs.event)
 
     def _tables(self, events: pa.Table, seq: I64) -> _Tables:
         frame = EventFrame(self.shared, events)

@@ -6,6 +6,7 @@ the same. Owns the composition and nothing else.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +19,7 @@ from txmon.engine.engine import Engine, Limits
 from txmon.engine.hits import HIT_COLUMNS
 from txmon.errors import StateError
 from txmon.model.rates import Rates
-from txmon.rules.ir import Plan
+from txmon.rules.ir import Plan, Rule
 
 SNAPSHOT_FORMAT = 1
 
@@ -28,28 +29,64 @@ class Result:
     """What a batch led to.
 
     accepted: events with their `ingest_seq`. verdict: a code per row given (`txmon.engine.dedup`).
-    hits: columns of hits.parquet. changes: rows of hits that opened or fed an alert.
+    found: the hits with what alerts and the store need besides (`txmon.engine.hits.HITS`).
+    changes: rows of hits that opened or fed an alert. warming: accepted events of which an anomaly model has
+    no score that may be trusted.
     """
 
     accepted: pa.Table
     verdict: np.ndarray
-    hits: pa.Table
+    found: pa.Table
     changes: pa.Table
+    warming: np.ndarray
+
+    @property
+    def hits(self) -> pa.Table:
+        """The hits with the columns of hits.parquet."""
+        return self.found.select(HIT_COLUMNS.names)
+
+
+class Known:
+    """The rules of a plan and, of earlier plans, those that are no longer in it."""
+
+    def __init__(self, plan: Plan, former: Sequence[Rule]) -> None:
+        by_id = {rule.id: rule for rule in (*former, *plan.rules)}
+        self.rules = tuple(by_id[name] for name in sorted(by_id))
 
 
 class Scorer:
     """A plan at work on a stream."""
 
-    def __init__(self, plan: Plan, rates: Rates | None = None, limits: Limits | None = None) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        rates: Rates | None = None,
+        limits: Limits | None = None,
+        *,
+        former: Sequence[Rule] = (),
+        keep_closed: bool = True,
+    ) -> None:
+        """Start from nothing.
+
+        Args:
+            former: rules of earlier plans that alerts may still rest on; they are not evaluated.
+            keep_closed: whether `alerts` keeps alerts whose window has ended.
+        """
         self.plan = plan
         self.engine = Engine(plan, rates or Rates(plan.base_currency), make_detector, limits)
-        self.alerts = AlertBook(plan)
+        self._known = Known(plan, former)
+        self._keep_closed = keep_closed
+        self.alerts = AlertBook(self._known, keep_closed=keep_closed)
 
     def apply(self, events: pa.Table) -> Result:
         """Score a batch of canonical events in order of arrival; `ingest_seq` may be absent."""
         outcome = self.engine.apply(events)
         changes = self.alerts.apply(outcome.hits)
-        return Result(outcome.accepted, outcome.verdict, outcome.hits.select(HIT_COLUMNS.names), changes)
+        return Result(outcome.accepted, outcome.verdict, outcome.hits, changes, outcome.warming)
+
+    def skip_to(self, number: int) -> None:
+        """Give the next event this `ingest_seq`: those between were erased."""
+        self.engine.gate.next_seq = number
 
     def snapshot(self) -> pa.Table:
         """Return the whole state as one Arrow table: name, type, shape and bytes of every array."""
@@ -94,7 +131,15 @@ class Scorer:
             else:
                 engine[name] = np.frombuffer(row["data"], np.dtype(row["type"])).reshape(row["shape"]).copy()
         self.engine.restore(engine)
-        self.alerts = AlertBook.restore(self.plan, alerts)
+        self.take_alerts(alerts)
+
+    def take_alerts(self, tables: Mapping[str, pa.Table]) -> None:
+        """Go on from a snapshot of an alert book, which may be that of an earlier plan in `former`.
+
+        Raises:
+            StateError: it names a rule that is neither in the plan nor in `former`.
+        """
+        self.alerts = AlertBook.restore(self._known, tables, keep_closed=self._keep_closed)
 
 
 def _table_bytes(table: pa.Table) -> bytes:

@@ -1,6 +1,7 @@
-"""The scorer's state in a folder: written whole, then renamed, so that a crash leaves the old one.
+"""A scorer's state as a file: written whole, then renamed, so that a crash leaves the old one.
 
-Owns one file, ``state.arrow`` (Arrow IPC, zstd).
+Owns the writing and reading of one state (Arrow IPC, zstd). `save_state` and `load_state` keep one in a
+folder for `txmon score`; the service's snapshots are in `txmon.pipeline.snapshots`.
 """
 
 from __future__ import annotations
@@ -23,20 +24,7 @@ def save_state(scorer: Scorer, folder: Path) -> Path:
         StateError: the folder cannot be written.
     """
     path = folder / STATE_FILE
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        fresh = path.with_suffix(".new")
-        table = scorer.snapshot()
-        with open(fresh, "wb") as file:
-            with pa.ipc.new_file(
-                file, table.schema, options=pa.ipc.IpcWriteOptions(compression="zstd")
-            ) as writer:
-                writer.write_table(table)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(fresh, path)
-    except OSError as error:
-        raise StateError(f"state cannot be written below {folder}: {error.strerror}") from error
+    write_state(scorer.snapshot(), path)
     return path
 
 
@@ -49,12 +37,42 @@ def load_state(scorer: Scorer, folder: Path) -> bool:
     path = folder / STATE_FILE
     if not path.exists():
         return False
+    scorer.restore(read_state(path))
+    return True
+
+
+def write_state(state: pa.Table, path: Path) -> None:
+    """Write a snapshot to a file, making its folder.
+
+    Raises:
+        StateError: it cannot be written.
+    """
+    fresh = path.with_suffix(".new")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        options = pa.ipc.IpcWriteOptions(compression="zstd")
+        with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+            with pa.ipc.new_file(file, state.schema, options=options) as writer:
+                writer.write_table(state)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(fresh, path)
+    except OSError as error:
+        raise StateError(f"state cannot be written below {path.parent}: {error.strerror}") from error
+
+
+def read_state(path: Path) -> pa.Table:
+    """Read a snapshot.
+
+    Raises:
+        StateError: the file cannot be read or is damaged.
+    """
     try:
         with pa.memory_map(str(path)) as source:
             table = pa.ipc.open_file(source).read_all()
-    except (OSError, pa.ArrowInvalid) as error:
+            table.validate(full=True)
+    except (OSError, pa.ArrowException) as error:
         raise StateError(
             f"state file {path} cannot be read: {error}; remove it and replay the events"
         ) from error
-    scorer.restore(table)
-    return True
+    return table

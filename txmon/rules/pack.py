@@ -54,14 +54,20 @@ def load_pack(
     base_currency: str = "EUR",
     entity_tz: str | None = None,
     strict: bool = False,
+    default: Path | None = None,
 ) -> Plan:
     """Load, check and plan the rules of `dirs` (the packs that ship if None).
+
+    `default` is where derived columns, lists and detectors come from that `dirs` lack; the packs that ship
+    if None.
 
     Raises:
         RuleErrors: every error of every file, in order of file, line and column.
         ConfigError: a directory does not exist, or the base currency is unknown.
     """
-    return read_pack(dirs, base_currency=base_currency, entity_tz=entity_tz, strict=strict).plan
+    return read_pack(
+        dirs, base_currency=base_currency, entity_tz=entity_tz, strict=strict, default=default
+    ).plan
 
 
 def read_pack(
@@ -70,6 +76,7 @@ def read_pack(
     base_currency: str = "EUR",
     entity_tz: str | None = None,
     strict: bool = False,
+    default: Path | None = None,
 ) -> Pack:
     """Like `load_pack`, with the rules that are not scored and the docs of derived columns."""
     if base_currency not in EXPONENTS:
@@ -78,7 +85,7 @@ def read_pack(
     for root in roots:
         if not root.is_dir():
             raise ConfigError(f"rules directory {root} does not exist")
-    reader = _Reader(roots, EXPONENTS[base_currency])
+    reader = _Reader(roots, EXPONENTS[base_currency], default or default_pack())
     pack = reader.read(base_currency, entity_tz)
     if strict:
         check_complete(pack.files, pack.derived.columns, roots, reader.errors)
@@ -106,11 +113,10 @@ def shown_path(path: Path) -> str:
 class _Reader:
     """Reads the files of some directories, keeping every error."""
 
-    def __init__(self, roots: Sequence[Path], money_scale: int) -> None:
+    def __init__(self, roots: Sequence[Path], money_scale: int, default: Path) -> None:
         self._roots = roots
         self._scale = money_scale
         self.errors: list[RuleError] = []
-        default = default_pack()
         inherits = default.is_dir() and not any(root.resolve() == default.resolve() for root in roots)
         self._sources = [default, *roots] if inherits else list(roots)
 

@@ -150,3 +150,21 @@ def set_alert_state(
     if done.rowcount != 1:
         raise StoreConflict(f"alert {alert_id} is not in version {version} any more; read it again")
     return version + 1
+
+
+def historic(tx: Tx, alert_ids: Sequence[str]) -> frozenset[str]:
+    """Return which of these alerts are history."""
+    if not alert_ids:
+        return frozenset()
+    query = sa.select(alerts.c.alert_id).where(alerts.c.alert_id.in_(alert_ids), alerts.c.historic)
+    return frozenset(tx.conn.execute(query).scalars())
+
+
+def wake(tx: Tx, alert_ids: Sequence[str], now_us: int) -> None:
+    """Turn history into alerts to be worked on, as of now: something new was added to them."""
+    if alert_ids:
+        tx.conn.execute(
+            sa.update(alerts)
+            .where(alerts.c.alert_id.in_(alert_ids))
+            .values(historic=False, created_us=now_us, version=alerts.c.version + 1)
+        )

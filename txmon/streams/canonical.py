@@ -81,6 +81,8 @@ class Context:
     feed: Feed
     tokeniser: Tokeniser
     rates: Rates
+    entity: str = "default"  # of events that name none
+    mode: str = "live"
 
 
 def canonical(mapped: Mapping[str, pa.Array], rows: int, context: Context, faults: Faults) -> pa.Table:
@@ -130,8 +132,8 @@ def _texts(mapped: Mapping[str, pa.Array], rows: int, context: Context, faults: 
     defaults = {
         "source": feed.source,
         "kind": "payment",
-        "mode": "live",
-        "entity": "default",
+        "mode": context.mode,
+        "entity": context.entity,
         "time_resolution": feed.time_resolution,
     }
     for field in FIELDS:

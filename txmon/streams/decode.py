@@ -56,9 +56,12 @@ class DecodedBatch(FeedBatch):
 class Decoder:
     """Decodes the messages of one source. It learns the source's columns, so keep it for the next batch."""
 
-    def __init__(self, feed: Feed, key: PanKey, rates: Rates) -> None:
+    def __init__(
+        self, feed: Feed, key: PanKey, rates: Rates, *, entity: str = "default", mode: str = "live"
+    ) -> None:
+        """Make a decoder; `entity` and `mode` are those of events that name none."""
         self._feed = feed
-        self._converter = Converter(Context(feed, Tokeniser(key), rates))
+        self._converter = Converter(Context(feed, Tokeniser(key), rates, entity, mode))
         self._json = JsonRows(feed)
         self._xml = XmlRows(feed.nested) if feed.nested and feed.nested.of == "xml" else None
 

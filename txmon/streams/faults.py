@@ -36,6 +36,9 @@ class Reason(StrEnum):
     OUT_OF_RANGE = "out_of_range"  # a coordinate that does not exist
     TOO_LATE = "too_late"  # older than what the engine still keeps
     CONFLICT = "conflict"  # same source and event_id, different content
+    AHEAD_OF_CLOCK = "ahead_of_clock"  # more than a day after it came in (service only)
+    NOT_PERMITTED = "not_permitted"  # an entity or mode that the sender may not send (service only)
+    ENGINE_ERROR = "engine_error"  # the engine failed on this event alone (service only)
 
 
 @dataclass(frozen=True)

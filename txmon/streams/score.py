@@ -19,24 +19,13 @@ from txmon.clock import monotonic_s, peak_rss_mb
 from txmon.engine import dedup
 from txmon.engine.hits import HIT_COLUMNS
 from txmon.errors import InputError
+from txmon.pipeline.refusals import REFUSALS
 from txmon.pipeline.scorer import Scorer
 from txmon.streams.feed import Feed
 from txmon.streams.quarantine import QUARANTINE, quarantine_rows
 from txmon.streams.source import FeedBatch, Source
 
 HITS_FILE, ALERTS_FILE, QUARANTINE_FILE = "hits.parquet", "alerts.parquet", "quarantine.parquet"
-_REFUSED = {
-    dedup.CONFLICT: (
-        "event_id",
-        "conflict",
-        "this source and id were accepted before with other content; send a correction under a new id",
-    ),
-    dedup.TOO_LATE: (
-        "event_time",
-        "too_late",
-        "older than the longest window plus the accepted lateness; load history in order of time",
-    ),
-}
 
 
 @dataclass
@@ -104,12 +93,14 @@ def score(source: Source, feed: Feed, scorer: Scorer, out: Path) -> Summary:
 def _refused(batch: FeedBatch, verdict: np.ndarray, feed: Feed) -> Sequence[pa.Table]:
     """Quarantine rows for what the engine refused."""
     tables = []
-    for code, (name, reason, message) in _REFUSED.items():
+    for code, refusal in REFUSALS.items():
         rows = np.flatnonzero(verdict == code)
         if len(rows):
-            events = batch.events.take(pa.array(rows))
+            events, lines = batch.events.take(pa.array(rows)), batch.lines[rows]
             tables.append(
-                quarantine_rows(events, name, reason, message, feed=feed.name, lines=batch.lines[rows])
+                quarantine_rows(
+                    events, refusal.field, refusal.reason, refusal.message, feed=feed.name, lines=lines
+                )
             )
     return tables
 

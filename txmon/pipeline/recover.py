@@ -1,0 +1,106 @@
+"""From the journal back to a scorer that stands at its end: snapshot and tail, or all of history.
+
+Owns where a start begins and how the alert book passes from one config to the next. Never writes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from txmon.engine import dedup
+from txmon.errors import StateError
+from txmon.pipeline.history import Epoch, Run, former_rules, runs
+from txmon.pipeline.scorer import Result, Scorer
+from txmon.pipeline.snapshots import Snapshots
+from txmon.store import Store
+from txmon.store.db import head_at
+
+Progress = Callable[[int, int], None]  # events done, of how many
+
+
+@dataclass(frozen=True)
+class Recovered:
+    """A scorer at a journal row, and how many events were read again for it."""
+
+    scorer: Scorer
+    snapshot_seq: int
+    replayed: int
+
+
+def fresh(earlier: Sequence[Epoch], epoch: Epoch) -> Scorer:
+    """Return a scorer of an epoch that knows nothing yet."""
+    config = epoch.config
+    return Scorer(config.plan, config.rates, config.limits, former=former_rules(earlier), keep_closed=False)
+
+
+def recover(
+    store: Store,
+    snapshots: Snapshots,
+    found: Sequence[Epoch],
+    upto: int,
+    progress: Progress | None = None,
+) -> Recovered:
+    """Return the scorer of the last epoch of `found`, behind journal row `upto`.
+
+    Raises:
+        StateError: the journal holds an event that the engine would not have accepted.
+    """
+    *earlier, epoch = found
+    with store.read() as conn:
+        scorer, start = snapshots.restore(
+            lambda: fresh(earlier, epoch),
+            epoch.config.essence,
+            lambda seq: head_at(conn, seq) if seq <= upto else None,
+        )
+    if start < epoch.first_seq and earlier:
+        # what the rules know is of all history, what alerts exist is of the configs that were in force
+        before = recover(store, snapshots, earlier, epoch.first_seq)
+        if start == 0:
+            scorer = fresh(earlier, epoch)
+        count = _warm(store, scorer, start, epoch.first_seq, progress)
+        scorer.take_alerts(before.scorer.alerts.snapshot())
+        start, done = epoch.first_seq, count + before.replayed
+    else:
+        done = 0
+    for run in runs(store, start + 1, upto):
+        again(scorer, run)
+        done += len(run.events)
+        if progress is not None:
+            progress(done, store.marks.events)
+    return Recovered(scorer, start, done)
+
+
+def _warm(store: Store, scorer: Scorer, start: int, upto: int, progress: Progress | None) -> int:
+    """Let a scorer's engine read history without telling alerts."""
+    done = 0
+    for run in runs(store, start + 1, upto):
+        scorer.skip_to(run.first_event)
+        _accepted(scorer.engine.apply(run.events).verdict, run)
+        done += len(run.events)
+        if progress is not None:
+            progress(done, store.marks.events)
+    return done
+
+
+def again(scorer: Scorer, run: Run) -> Result:
+    """Apply a run of the journal; its events keep their numbers.
+
+    Raises:
+        StateError: the engine refuses one that was accepted before.
+    """
+    scorer.skip_to(run.first_event)
+    result = scorer.apply(run.events)
+    _accepted(result.verdict, run)
+    return result
+
+
+def _accepted(verdict: pa.Array, run: Run) -> None:
+    refused = int((verdict != dedup.ACCEPTED).sum())
+    if refused:
+        raise StateError(
+            f"journal rows {run.from_seq} to {run.to_seq}: {refused} events are refused that were accepted "
+            "before; run `txmon store verify`"
+        )

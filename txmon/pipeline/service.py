@@ -1,0 +1,311 @@
+"""The service: a store, a scorer that stands at its end, and the writer between them.
+
+    service = Service.open(settings, doors, intake_of)
+    service.submit(work, done)         hand events over; never blocks
+    service.change(make)               a change by a person, in the writer's transaction
+    service.close()                    finish what waits, take a snapshot, let go
+
+Owns how the parts are put together, when a snapshot is taken and what readiness means. It never opens a
+port and never reads a source: those who do are handed the service.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from txmon.clock import Clock, RandomBytes, Sleep, monotonic_s
+from txmon.engine.engine import Limits
+from txmon.engine.warm import warm_up
+from txmon.errors import StateError
+from txmon.metrics import Metrics
+from txmon.model.rates import Rates
+from txmon.pipeline.applier import Applier
+from txmon.pipeline.commit import Fault, no_fault
+from txmon.pipeline.config import Config, read_config
+from txmon.pipeline.disk import Disk
+from txmon.pipeline.history import epochs
+from txmon.pipeline.inbox import Done, Inbox
+from txmon.pipeline.measure import Measure
+from txmon.pipeline.recover import recover
+from txmon.pipeline.scorer import Scorer
+from txmon.pipeline.snapshots import Place, Snapshots
+from txmon.pipeline.ticks import SOURCE, Ticks
+from txmon.pipeline.work import Intake, Outcome, Sender, Work
+from txmon.pipeline.writer import Log, Parts, Writer
+from txmon.rules.ir import Rule
+from txmon.settings import Settings
+from txmon.store import Store, Tx, journal
+
+T = TypeVar("T")
+SNAPSHOTS = "snapshots"
+
+
+@dataclass(frozen=True)
+class Doors:
+    """What the service has of the world outside: time, chance, waiting, metrics, a log."""
+
+    clock: Clock
+    random_bytes: RandomBytes
+    sleep: Sleep
+    metrics: Metrics
+    log: Log
+    point: Fault = no_fault
+
+
+class Service:
+    """See the module."""
+
+    def __init__(self, settings: Settings, doors: Doors, store: Store, intake_of: IntakeOf) -> None:
+        self.settings, self.doors, self.store = settings, doors, store
+        self.metrics = doors.metrics
+        self.folder = state_folder(settings)
+        self.snapshots = Snapshots(self.folder / SNAPSHOTS)
+        self.disk = Disk(self.folder, settings.disk_free_bytes)
+        self._saving: threading.Thread | None = None
+        self._snapshot_seq, self._snapshot_events, self._snapshot_s = 0, 0, monotonic_s()
+        self._ticks = Ticks()
+        self._state = "starting"
+        self.staged: Config | None = None  # what the files say now, if that is not at work
+        self.replayed = 0
+        self.config = self._start_config()
+        scorer = self._recover()
+        self._wire(scorer, intake_of(self.config.rates))
+
+    @classmethod
+    def open(
+        cls, settings: Settings, doors: Doors, intake_of: IntakeOf, say: Callable[[str], None] | None = None
+    ) -> Service:
+        """Open the store, bring the engine to its end, and start the writer.
+
+        Raises:
+            WriterActive: another process serves this store. StateError, StoreError, ConfigError, RuleErrors.
+        """
+        warm_up(say or (lambda text: doors.log.info("compiling", text=text)))
+        journal.warm()
+        store = Store.open(
+            Path(settings.store) if not settings.store_is_database else settings.store,
+            clock=doors.clock,
+            random_bytes=doors.random_bytes,
+            heads=settings.heads_file,
+        )
+        try:
+            service = cls(settings, doors, store, intake_of)
+        except BaseException:
+            store.close()
+            raise
+        service._writer.start()
+        service._state = "running"
+        return service
+
+    # -- starting ------------------------------------------------------------------------------------
+
+    def _start_config(self) -> Config:
+        """The config that is in force: the journal's; on a first start, that of the files."""
+        s = self.settings
+        from_files = read_config(
+            None if s.rules is None else [s.rules],
+            base_currency=s.base_currency,
+            entity_tz=s.entity_tz,
+            rates=s.rates_file,
+            limits=Limits(s.max_lateness_days, s.dedup_days),
+        )
+        found = epochs(self.store, (from_files,))
+        if not found:
+            with self.store.write() as tx:
+                now = self.doors.clock.now_us()
+                decision = {"decision": "bootstrap", "config": from_files.id, "by": "first start"}
+                journal.append(tx, "bootstrap", json.dumps(decision).encode(), now)
+                journal.append(tx, "config", from_files.document, now)
+            return from_files
+        active = found[-1].config
+        if active.essence != from_files.essence:
+            self.staged = from_files
+            self.doors.log.warning("config_staged", config=from_files.id[:16])
+        elif active.id != from_files.id:  # the same rules under another version of the program
+            with self.store.write() as tx:
+                journal.append(tx, "config", from_files.document, self.doors.clock.now_us())
+            return from_files
+        return active
+
+    def _recover(self) -> Scorer:
+        """A scorer that stands where the journal ends."""
+        found = epochs(self.store, (self.config,))
+        recovered = recover(self.store, self.snapshots, found, self.store.marks.seq)
+        for problem in self.snapshots.problems:
+            self.doors.log.warning("snapshot_passed_over", problem=problem)
+        self.replayed = recovered.replayed
+        self._snapshot_seq = recovered.snapshot_seq
+        self._snapshot_events = self.store.marks.events - recovered.replayed
+        self.doors.log.info("engine_recovered", journal_seq=self.store.marks.seq, replayed=recovered.replayed)
+        return recovered.scorer
+
+    def _wire(self, scorer: Scorer, intake: Intake) -> None:
+        s, doors = self.settings, self.doors
+        self.inbox = Inbox(s.queue_events)
+        self.rules: dict[str, Rule] = {rule.id: rule for rule in self.config.plan.rules}
+        self.applier = Applier(
+            scorer,
+            self._recover,
+            s.event_tries,
+            lambda what, error: doors.log.error("engine_failed", what=what, error=type(error).__name__),
+        )
+        self.measure = Measure(doors.metrics, self.rules, doors.clock)
+        self._writer = Writer(
+            Parts(
+                self.store,
+                self.inbox,
+                intake,
+                self.applier,
+                self.rules,
+                doors.clock,
+                doors.sleep,
+                self.measure,
+                doors.log,
+                s.batch_events,
+                s.history_until_us,
+                self._between,
+                doors.point,
+            )
+        )
+        doors.metrics.queue_limit.set(s.queue_events)
+        doors.metrics.journal_seq.set(self.store.marks.seq)
+        doors.metrics.journal_events.set(self.store.marks.events)
+        doors.metrics.engine_seq.set(self.store.marks.events)
+
+    # -- what others call ----------------------------------------------------------------------------
+
+    @property
+    def plan_hash(self) -> str:
+        """Hash of the packs at work."""
+        return self.config.plan.pack_hash
+
+    def submit(self, work: Work, done: Done) -> None:
+        """Hand events over; `done` is called once, in the writer's thread, behind the commit.
+
+        Raises:
+            Busy: too much waits. Stopping: nothing more is taken, or the disk is nearly full.
+        """
+        self.disk.require()
+        self.inbox.put(work, done)
+
+    def change(self, make: Callable[[Tx], T]) -> Future[T]:
+        """Run a change in a transaction of its own, in the writer's turn.
+
+        Raises:
+            Stopping: nothing more is taken.
+        """
+
+        def in_transaction() -> T:
+            with self.store.write() as tx:
+                return make(tx)
+
+        return self.inbox.change(in_transaction)
+
+    def readiness(self) -> list[str]:
+        """Return codes of the metric `ready` for what keeps the service from taking events."""
+        reasons = []
+        if self._state != "running":
+            reasons.append(self._state)
+        if self._writer.problem is not None:
+            reasons.append("engine" if self._writer.problem == "engine" else "store")
+        elif self._state == "running" and not self._writer.alive:
+            reasons.append("engine")
+        if self.disk.full:
+            reasons.append("disk")
+        if self.inbox.events >= self.inbox.limit:
+            reasons.append("queue")
+        return reasons
+
+    def status(self) -> dict[str, Any]:
+        """Return how far everything is, as plain values."""
+        marks = self.store.marks
+        return {
+            "state": self._state,
+            "ready": not self.readiness(),
+            "reasons": self.readiness(),
+            "journal": {"seq": marks.seq, "events": marks.events, "head": marks.head.hex()},
+            "snapshot_seq": self._snapshot_seq,
+            "replayed_at_start": self.replayed,
+            "queue": {"events": self.inbox.events, "limit": self.inbox.limit},
+            "store_problem": self._writer.problem,
+            "heads_problem": None if self.store.heads is None else self.store.heads.failure,
+            "config": {"id": self.config.id, "pack_hash": self.plan_hash, **self.config.versions},
+            "staged_config": None if self.staged is None else self.staged.id,
+            "rules": len(self.rules),
+        }
+
+    def close(self) -> bool:
+        """Finish what waits, within the settings' time, and save the state; true if all went well."""
+        if self._state == "stopped":
+            return True
+        self._state = "stopping"
+        started = monotonic_s()
+        clean = self._writer.stop("the service is being stopped", self.settings.shutdown_seconds * 0.7)
+        left = self.settings.shutdown_seconds - (monotonic_s() - started)
+        if self._saving is not None:
+            self._saving.join(max(left, 0.1))
+        if clean and self._snapshot_events < self.store.marks.events and left > 1:
+            self._save(self.applier.scorer, background=False)
+        self.store.close()
+        self._state = "stopped"
+        return clean
+
+    # -- in the writer's thread ----------------------------------------------------------------------
+
+    def _between(self) -> None:
+        self.metrics.queue_events.set(self.inbox.events)
+        self._tick()
+        new = self.store.marks.events - self._snapshot_events
+        waited = monotonic_s() - self._snapshot_s
+        if new >= self.settings.snapshot_events or (new and waited >= self.settings.snapshot_seconds):
+            self._save(self.applier.scorer, background=True)
+
+    def _tick(self) -> None:
+        payload = self._ticks.due(self.doors.clock.now_us(), self.applier.scorer.engine.gate.watermark_us)
+        if payload is not None and not self.inbox.finished:
+            work = Work(Sender("native", self.settings.entity), SOURCE, self.doors.clock.now_us(), (payload,))
+            self.inbox.put(work, self._ticked)
+
+    def _ticked(self, result: Outcome | Exception) -> None:
+        if isinstance(result, Exception):
+            self.doors.log.warning("tick_lost", error=type(result).__name__)
+
+    def _save(self, scorer: Scorer, *, background: bool) -> None:
+        """Save the state; the copy is made here, the writing may go on beside the next batches."""
+        if self._saving is not None and self._saving.is_alive():
+            return
+        marks, started = self.store.marks, monotonic_s()
+        state = scorer.snapshot()
+        self._snapshot_events, self._snapshot_s = marks.events, started
+        self.doors.point("snapshot_copied")
+
+        def save() -> None:
+            try:
+                self.snapshots.save(state, Place(marks.seq, marks.head), self.config.essence)
+            except StateError as error:
+                self.doors.log.error("snapshot_failed", problem=error.detail)
+                return
+            self._snapshot_seq = marks.seq
+            self.metrics.snapshot_seq.set(marks.seq)
+            self.metrics.snapshot_seconds.observe(monotonic_s() - started)
+            self.doors.point("snapshot_saved")
+
+        if background:
+            self._saving = threading.Thread(target=save, name="txmon-snapshot", daemon=True)
+            self._saving.start()
+        else:
+            save()
+
+
+IntakeOf = Callable[[Rates], Intake]
+
+
+def state_folder(settings: Settings) -> Path:
+    """Return where snapshots and the warehouse lie: the store's folder, or `state_dir` beside a database."""
+    return settings.state_dir if settings.store_is_database else Path(settings.store)

@@ -1,0 +1,100 @@
+"""Snapshots of the scorer beside the journal: where a start begins, so that it need not replay everything.
+
+    FOLDER/<journal seq, 20 digits>-<first 16 digits of the config's essence>.arrow
+
+A snapshot is derived: one that is missing, damaged, ahead of the journal or made with another config or
+format is passed over and costs time, never truth. Owns the folder; never the journal.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+
+from txmon.errors import StateError
+from txmon.pipeline.scorer import Scorer
+from txmon.pipeline.statefile import read_state, write_state
+
+KEPT = 2
+HeadAt = Callable[[int], bytes | None]
+_NAME = re.compile(r"(\d{20})-([0-9a-f]{16})\.arrow")
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where the journal stands that a snapshot holds: its newest row and the head of that row."""
+
+    seq: int
+    head: bytes
+
+
+class Snapshots:
+    """The snapshots of one store."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.problems: list[str] = []  # snapshots that were passed over, with the reason
+
+    def save(self, state: pa.Table, place: Place, essence: str) -> Path:
+        """Write a snapshot of the state behind a journal row, then drop all but the newest.
+
+        Raises:
+            StateError: it cannot be written.
+        """
+        tags = {
+            **(state.schema.metadata or {}),
+            b"essence": essence.encode(),
+            b"head": place.head.hex().encode(),
+        }
+        path = self.folder / f"{place.seq:020d}-{essence[:16]}.arrow"
+        write_state(state.replace_schema_metadata(tags), path)
+        for _, old in list(self._found())[KEPT:]:
+            old.unlink(missing_ok=True)
+        return path
+
+    def restore(self, make: Callable[[], Scorer], essence: str, head_at: HeadAt) -> tuple[Scorer, int]:
+        """Return a scorer at the newest usable snapshot and its journal row; a fresh one and 0 for none.
+
+        Args:
+            head_at: the head of a journal row, None where there is no such row.
+        """
+        self.problems = []
+        for seq, path in self._found():
+            scorer = make()
+            try:
+                state = read_state(path)
+                tags = state.schema.metadata or {}
+                if tags.get(b"essence", b"").decode() != essence:
+                    continue
+                head = head_at(seq)
+                if head is None or head.hex() != tags.get(b"head", b"").decode():
+                    raise StateError(f"snapshot {path.name} stands behind a row that is not in the journal")
+                scorer.restore(state)
+            except StateError as error:
+                self.problems.append(error.detail)
+                continue
+            return scorer, seq
+        return make(), 0
+
+    def places(self) -> list[int]:
+        """Return the journal rows that snapshots stand behind, newest first."""
+        return [seq for seq, _ in self._found()]
+
+    def clear(self) -> None:
+        """Remove every snapshot and what a crash left of one."""
+        for path in [path for _, path in self._found()] + list(self.folder.glob("*.new")):
+            path.unlink(missing_ok=True)
+
+    def _found(self) -> Iterator[tuple[int, Path]]:
+        names: list[Path] = []
+        with contextlib.suppress(FileNotFoundError):
+            names = sorted(self.folder.iterdir(), reverse=True)
+        for path in names:
+            match = _NAME.fullmatch(path.name)
+            if match:
+                yield int(match[1]), path

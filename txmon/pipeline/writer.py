@@ -1,0 +1,261 @@
+"""The one thread that changes anything: takes what waits, applies it, stores it, then tells the senders.
+
+    take -> decode -> apply -> commit -> acknowledge
+
+A batch is acknowledged only behind its commit, and the next is applied only behind that. A commit that
+fails is tried again with the same outcome for as long as it takes; after a lost connection the head tells
+whether it had succeeded. Any other failure throws the engine's state away, and the journal gives it anew.
+Owns the order of these steps; each step is a module of its own.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import pyarrow as pa
+
+from txmon.clock import Clock, Sleep, monotonic_s
+from txmon.errors import CommitUnknown, Stopping, StoreCorrupt, StoreFatal, StoreUnavailable, TxmonError
+from txmon.pipeline import commit
+from txmon.pipeline.applier import Applied, Applier
+from txmon.pipeline.batch import Batch, assemble
+from txmon.pipeline.commit import Fault, Prepared
+from txmon.pipeline.decide import Refused, Stored, outcomes
+from txmon.pipeline.earlier import earlier_advice
+from txmon.pipeline.inbox import Change, Inbox, Job
+from txmon.pipeline.measure import Measure
+from txmon.pipeline.refusals import REFUSALS
+from txmon.pipeline.work import Intake, Outcome, Work
+from txmon.rules.ir import Rule
+from txmon.store import Store
+
+_FAILURES = (StoreUnavailable, CommitUnknown, StoreFatal)
+_PAUSE_MIN_S, _PAUSE_MAX_S = 0.05, 2.0
+_IDLE_S = 0.5
+
+
+class Log(Protocol):
+    """Where the writer says what happened; never given anything of an event."""
+
+    def warning(self, event: str, **values: Any) -> None: ...
+    def error(self, event: str, **values: Any) -> None: ...
+    def info(self, event: str, **values: Any) -> None: ...
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What the writer works with."""
+
+    store: Store
+    inbox: Inbox
+    intake: Intake
+    applier: Applier
+    rules: Mapping[str, Rule]
+    clock: Clock
+    sleep: Sleep
+    measure: Measure
+    log: Log
+    batch_events: int
+    history_until_us: int | None
+    between: Callable[[], None]  # called after each round: snapshots, marks of time
+    point: Fault
+
+
+class Writer:
+    """See the module. Everything but `start` and `stop` runs in its own thread."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._p = parts
+        self._thread = threading.Thread(target=self._run, name="txmon-writer", daemon=True)
+        self._give_up = threading.Event()
+        self.problem: str | None = None  # what keeps it from storing, a code; None while it can
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def stop(self, reason: str, seconds: float) -> bool:
+        """Take nothing more, finish what waits; true if that was done in time.
+
+        What could not be stored by then is answered with an error and was not acknowledged.
+        """
+        self._p.inbox.close(reason)
+        self._thread.join(seconds)
+        if self._thread.is_alive():
+            self._give_up.set()
+            self._thread.join(_PAUSE_MAX_S + 1)
+        return not self._thread.is_alive() and not self._give_up.is_set()
+
+    @property
+    def alive(self) -> bool:
+        """Whether the thread runs."""
+        return self._thread.is_alive()
+
+    # -- the thread ----------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        inbox = self._p.inbox
+        try:
+            while not inbox.finished:
+                self.round(_IDLE_S)
+        except Exception as error:  # nothing is left that could go on: say so, and refuse everything
+            self.problem = "engine"
+            self._p.log.error("writer_ended", error=type(error).__name__)
+            inbox.close("the engine has stopped after a failure; restart the service")
+            self._drain(Stopping("the engine has stopped after a failure; restart the service"))
+
+    def _drain(self, error: TxmonError) -> None:
+        while not self._p.inbox.finished:
+            jobs, changes = self._p.inbox.take(1 << 62, 0)
+            self._tell(jobs, [error] * len(jobs))
+            for change in changes:
+                change.future.set_exception(error)
+
+    def round(self, wait_s: float) -> None:
+        """Take what waits and deal with it."""
+        jobs, changes = self._p.inbox.take(self._p.batch_events, wait_s)
+        for change in changes:
+            self._change(change)
+        if jobs:
+            self._batch(jobs)
+        if not self._give_up.is_set():
+            self._p.between()
+
+    def _change(self, change: Change) -> None:
+        if not change.future.set_running_or_notify_cancel():
+            return
+        try:
+            value = change.make()
+        except _FAILURES as error:
+            change.future.set_exception(error)
+            self._reopen(error, None)
+        except Exception as error:  # the caller's own fault: theirs to deal with
+            change.future.set_exception(error)
+        else:
+            change.future.set_result(value)
+
+    def _batch(self, jobs: Sequence[Job]) -> None:
+        p = self._p
+        try:
+            result: Sequence[Outcome | Exception] = self._outcomes([job.work for job in jobs])
+        except Stopping as error:
+            result = [error] * len(jobs)
+        except Exception as error:
+            # the engine may be ahead of the journal: it must forget the batch, the senders must hear of it
+            p.log.error("batch_failed", error=type(error).__name__)
+            self._tell(jobs, [error] * len(jobs))
+            if isinstance(error, StoreCorrupt):
+                raise
+            p.applier.reload()
+            return
+        started = monotonic_s()
+        self._tell(jobs, result)
+        p.measure.stage("acknowledge", started)
+
+    def _outcomes(self, works: Sequence[Work]) -> list[Outcome]:
+        p, started = self._p, monotonic_s()
+        batch = assemble(works, p.intake)
+        started = p.measure.stage("decode", started)
+        applied = p.applier.apply(batch.events)
+        started = p.measure.stage("apply", started)
+        p.point("applied")
+        refused = self._refused(batch, applied)
+        prepared = Prepared(batch, applied, refused, p.clock.now_us(), p.history_until_us)
+        stored = self._store(prepared)
+        p.measure.stage("commit", started)
+        p.measure.batch(batch, applied, refused.table, stored, p.store.marks)
+        return outcomes(batch, applied, refused, stored, p.rules, lambda keys: earlier_advice(p.store, keys))
+
+    def _refused(self, batch: Batch, applied: Applied) -> Refused:
+        """Rows refused while decoding, then those that the engine refused."""
+        tables = [batch.refused]
+        work, line = [batch.refused_place.work], [batch.refused_place.line]
+        for code, refusal in REFUSALS.items():
+            rows = np.flatnonzero(applied.verdict == code)
+            for number in np.unique(batch.event_place.work[rows]).tolist():
+                mine = rows[batch.event_place.work[rows] == number]
+                lines = batch.event_place.line[mine]
+                events = batch.events.take(pa.array(mine))
+                tables.append(self._p.intake.refuse(events, refusal, batch.works[number].sender, lines + 1))
+                work.append(np.full(len(mine), number))
+                line.append(lines)
+        return Refused(pa.concat_tables(tables), np.concatenate(work), np.concatenate(line))
+
+    # -- storing -------------------------------------------------------------------------------------
+
+    def _store(self, prepared: Prepared) -> Stored:
+        """Store a batch, however long the store is away.
+
+        Raises:
+            Stopping: the service must stop before it could be stored.
+        """
+        p = self._p
+        while True:
+            try:
+                stored = commit.write(p.store, prepared, p.point)
+            except _FAILURES as error:
+                found = self._reopen(error, prepared)
+                if found is not None:
+                    return found
+            else:
+                self.problem = None
+                return stored
+
+    def _reopen(self, failure: TxmonError, prepared: Prepared | None) -> Stored | None:
+        """Open the store again; returns what is stored if the failed commit had succeeded."""
+        p, pause = self._p, _PAUSE_MIN_S
+        self.problem = failure.code
+        p.measure.store_failed(failure.code)
+        p.log.warning("store_failed", code=failure.code)
+        while True:
+            if self._give_up.is_set():
+                raise Stopping("the store cannot be reached and the service stops; nothing was stored")
+            p.sleep(pause)
+            pause = min(pause * 2, _PAUSE_MAX_S)
+            try:
+                p.store.reopen()
+            except StoreCorrupt:
+                raise
+            except TxmonError as error:
+                self.problem = error.code
+                continue
+            break
+        p.measure.store_recovered()
+        p.log.info("store_reopened", journal_seq=p.store.marks.seq)
+        self.problem = None
+        if prepared is not None and prepared.attempted is not None and prepared.stored is not None:
+            # without a journal row of its own the head says nothing, and storing it again does no harm
+            wrote = len(prepared.applied.accepted) > 0 or len(prepared.refused.table) > 0
+            if wrote and p.store.marks.head == prepared.attempted.head:
+                return prepared.stored
+        return None
+
+    def _tell(self, jobs: Sequence[Job], results: Sequence[Outcome | Exception]) -> None:
+        for job, result in zip(jobs, results, strict=True):
+            try:
+                job.done(result)
+            except Exception as error:  # a sender that is gone must not stop the others
+                self._p.log.warning("sender_gone", error=type(error).__name__)
+
+
+def wait(writer: Inbox, work: Work) -> Future[Outcome]:
+    """Hand a work over and return a future of its outcome, for senders that may block.
+
+    Raises:
+        Busy, Stopping: as `Inbox.put`.
+    """
+    future: Future[Outcome] = Future()
+
+    def done(result: Outcome | Exception) -> None:
+        if isinstance(result, Exception):
+            future.set_exception(result)
+        else:
+            future.set_result(result)
+
+    writer.put(work, done)
+    return future

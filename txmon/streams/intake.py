@@ -1,0 +1,58 @@
+"""The pipeline's decoders: one a sender, kept, so that each learns its source's columns once.
+
+Owns which feed reads whose payloads; the pipeline knows of feeds only their names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+
+from txmon.model.keys import PanKey
+from txmon.model.rates import Rates
+from txmon.pipeline.work import Decoded, Refusal, Sender
+from txmon.streams.decode import Decoder
+from txmon.streams.feed import Feed
+from txmon.streams.feedfile import load_feed
+from txmon.streams.quarantine import quarantine_rows
+
+
+class FeedIntake:
+    """Decodes with the feeds that ship or that were named by file. Not for two threads at once."""
+
+    def __init__(self, key: PanKey, rates: Rates) -> None:
+        self._key, self._rates = key, rates
+        self._feeds: dict[str, Feed] = {}
+        self._decoders: dict[tuple[str, str, str], Decoder] = {}
+
+    def feed(self, name: str) -> Feed:
+        """Return a feed by name or file.
+
+        Raises:
+            FeedError, ConfigError: there is none, or it is wrong.
+        """
+        found = self._feeds.get(name)
+        if found is None:
+            found = self._feeds[name] = load_feed(name)
+        return found
+
+    def decode(self, sender: Sender, payloads: Sequence[bytes]) -> Decoded:
+        """Decode payloads; never raises for what they hold."""
+        named = (sender.feed, sender.entity, sender.mode)
+        decoder = self._decoders.get(named)
+        if decoder is None:
+            feed = self.feed(sender.feed)
+            decoder = Decoder(feed, self._key, self._rates, entity=sender.entity, mode=sender.mode)
+            self._decoders[named] = decoder
+        return decoder.decode_payloads(payloads)
+
+    def refuse(self, events: pa.Table, refusal: Refusal, sender: Sender, lines: np.ndarray) -> pa.Table:
+        """Make quarantine rows of canonical events."""
+        feed = self.feed(sender.feed).name
+        return quarantine_rows(events, refusal.field, refusal.reason, refusal.message, feed=feed, lines=lines)
+
+    def with_rates(self, rates: Rates) -> FeedIntake:
+        """Return an intake like this one that converts with other rates."""
+        return FeedIntake(self._key, rates)
