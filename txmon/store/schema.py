@@ -186,3 +186,97 @@ erasures = sa.Table(
     sa.Column("events", sa.BigInteger, nullable=False),
     sa.Column("created_us", sa.BigInteger, nullable=False),
 )
+people = sa.Table(
+    "people",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("name", sa.Text, nullable=False, unique=True),
+    sa.Column("roles", sa.Text, nullable=False),  # JSON list
+    sa.Column("entities", sa.Text),  # JSON list; null: every reporting entity
+    sa.Column("state", sa.Text, nullable=False),  # pending | active | disabled
+    sa.Column("created_us", sa.BigInteger, nullable=False),
+    sa.Column("created_by", sa.Text, nullable=False),  # identity
+)
+api_keys = sa.Table(
+    "api_keys",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("prefix", sa.Text, nullable=False, unique=True),
+    sa.Column("sha256", sa.LargeBinary, nullable=False),  # of the whole key text; the text is not kept
+    sa.Column("person_id", sa.Text),  # null: a service's key
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("roles", sa.Text),  # JSON list; null for a person's key: the person's own
+    sa.Column("scopes", sa.Text, nullable=False),  # JSON list
+    sa.Column("mode", sa.Text),  # live | test; null: both
+    sa.Column("entities", sa.Text),  # JSON list; null: every one that its owner has
+    sa.Column("state", sa.Text, nullable=False),  # pending | enrol | active | revoked
+    sa.Column("created_us", sa.BigInteger, nullable=False),
+    sa.Column("created_by", sa.Text, nullable=False),  # identity
+    sa.Column("expires_us", sa.BigInteger),
+    sa.Column("last_used_us", sa.BigInteger),
+    sa.Column("revoked_us", sa.BigInteger),
+    sa.Column("replaced_by", sa.Text),
+    sa.Index("api_keys_person", "person_id"),
+)
+proposals = sa.Table(
+    "proposals",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("body", sa.Text, nullable=False),  # JSON object
+    sa.Column("author", sa.Text, nullable=False),  # identity
+    sa.Column("editors", sa.Text, nullable=False),  # JSON list of identities
+    sa.Column("state", sa.Text, nullable=False),  # pending | approved | rejected | withdrawn
+    sa.Column("version", sa.BigInteger, nullable=False),  # one more with every edit
+    sa.Column("created_us", sa.BigInteger, nullable=False),
+    sa.Column("decided_us", sa.BigInteger),
+    sa.Column("decided_by", sa.Text),  # identity
+    sa.Column("reason", sa.Text),
+    sa.Column("journal_seq", sa.BigInteger, nullable=False),  # of the row that last changed it
+    sa.Index("proposals_state", "state", "kind", "created_us"),
+    info={ERASE: BLANK, COLUMNS: ("body", "reason")},
+)
+audit = sa.Table(
+    "audit",
+    metadata,
+    sa.Column("id", ROW_ID, primary_key=True, autoincrement=False),
+    sa.Column("at_us", sa.BigInteger, nullable=False),
+    sa.Column("identity", sa.Text, nullable=False),
+    sa.Column("key_id", sa.Text),
+    sa.Column("action", sa.Text, nullable=False),
+    sa.Column("subject", sa.Text),  # what was read, as the caller named it
+    sa.Column("purpose", sa.Text),
+    sa.Index("audit_time", "at_us"),
+    sa.Index("audit_identity", "identity", "at_us"),
+    info={ERASE: BLANK, COLUMNS: ("subject", "purpose")},
+)
+endpoints = sa.Table(
+    "endpoints",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("url", sa.Text, nullable=False),
+    sa.Column("secret_nonce", sa.LargeBinary, nullable=False),  # the secret is made of it and of a key file
+    sa.Column("scope", sa.Text, nullable=False),  # neutral | full
+    sa.Column("mode", sa.Text),  # live | test; null: both
+    sa.Column("entities", sa.Text),  # JSON list; null: every one
+    sa.Column("topics", sa.Text, nullable=False),  # JSON list
+    sa.Column("state", sa.Text, nullable=False),  # active | disabled
+    sa.Column("failures", sa.BigInteger, nullable=False),  # in a row
+    sa.Column("created_us", sa.BigInteger, nullable=False),
+    sa.Column("created_by", sa.Text, nullable=False),  # identity
+)
+deliveries = sa.Table(
+    "deliveries",
+    metadata,
+    sa.Column("id", ROW_ID, primary_key=True, autoincrement=False),
+    sa.Column("endpoint_id", sa.Text, nullable=False),
+    sa.Column("outbox_id", sa.BigInteger, nullable=False),
+    sa.Column("attempt", sa.BigInteger, nullable=False),
+    sa.Column("at_us", sa.BigInteger, nullable=False),
+    sa.Column("outcome", sa.Text, nullable=False),  # delivered | retry | gone | refused | blocked | exhausted
+    sa.Column("status", sa.Integer),  # HTTP status, where there was an answer
+    sa.Column("duration_ms", sa.BigInteger, nullable=False),
+    sa.Column("error", sa.Text),  # a code of ours, never the receiver's text
+    sa.Index("deliveries_endpoint", "endpoint_id", "outbox_id", "attempt"),
+    sa.Index("deliveries_time", "at_us"),
+)
