@@ -22,7 +22,7 @@ from typing import Any, TypeVar
 from txmon.clock import Clock, RandomBytes, Sleep, monotonic_s
 from txmon.engine.engine import Limits
 from txmon.engine.warm import warm_up
-from txmon.errors import StateError
+from txmon.errors import Busy, StateError, Stopping
 from txmon.metrics import Metrics
 from txmon.model.rates import Rates
 from txmon.pipeline.applier import Applier
@@ -270,7 +270,10 @@ class Service:
         payload = self._ticks.due(self.doors.clock.now_us(), self.applier.scorer.engine.gate.watermark_us)
         if payload is not None and not self.inbox.finished:
             work = Work(Sender("native", self.settings.entity), SOURCE, self.doors.clock.now_us(), (payload,))
-            self.inbox.put(work, self._ticked)
+            try:
+                self.inbox.put(work, self._ticked)
+            except (Busy, Stopping):
+                self._ticks.forget()
 
     def _ticked(self, result: Outcome | Exception) -> None:
         if isinstance(result, Exception):

@@ -33,3 +33,7 @@ class Ticks:
         self._last_us = hour
         at = rfc3339(hour)
         return orjson.dumps({"event_id": f"tick-{at}", "source": SOURCE, "kind": "tick", "event_time": at})
+
+    def forget(self) -> None:
+        """The mark could not be handed over: it is due again."""
+        self._last_us = 0
