@@ -8,7 +8,11 @@
     ├── RuleErrors       all the RuleErrors of a pack at once
     ├── StateError       a snapshot or state file cannot be used
     ├── SourceError      a broker or a followed file cannot be read from or written to now
-    └── SignatureError   a message is not signed by the one it claims to come from
+    ├── SignatureError   a message is not signed by the one it claims to come from
+    ├── AuthError        a request does not say who sends it, or not credibly
+    ├── Forbidden        who asks may not do this
+    │   └── FourEyes     another person must do it
+    └── NotFound         there is no such thing
 
 This module owns the hierarchy and nothing else; it never formats for a transport.
 """
@@ -187,3 +191,34 @@ class Stopping(TxmonError):
     def __init__(self, detail: str, retry_after_s: int = 5) -> None:
         super().__init__(detail)
         self.retry_after_s = retry_after_s
+
+
+class AuthError(TxmonError):
+    """A request's key is missing or not valid; ``reason`` is missing, malformed, unknown, expired or revoked."""
+
+    code = "unauthenticated"
+    status = 401
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"the API key is {reason}; send a valid one as `Authorization: Bearer txm_...`")
+        self.reason = reason
+
+
+class Forbidden(TxmonError):
+    """Who asks lacks the role, the scope or the reporting entity."""
+
+    code = "forbidden"
+    status = 403
+
+
+class FourEyes(Forbidden):
+    """A decision of two people lacks the second, who must be another person than its author."""
+
+    code = "four_eyes"
+
+
+class NotFound(TxmonError):
+    """No such person, key, proposal or alert."""
+
+    code = "not_found"
+    status = 404
