@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 
 from txmon.pipeline.applier import Applied
 from txmon.pipeline.batch import Batch
-from txmon.pipeline.decide import Refused, Stored
+from txmon.pipeline.decide import RefusedRows, Stored
 from txmon.pipeline.messages import alert_messages
 from txmon.store import Store, Tx, journal, offsets, outbox, quarantine, workflow
 from txmon.store.db import Marks
@@ -27,7 +27,7 @@ class Prepared:
 
     batch: Batch
     applied: Applied
-    refused: Refused
+    refused: RefusedRows
     now_us: int
     history_until_us: int | None
     attempted: Marks | None = field(default=None)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,7 @@ from txmon.pipeline.work import (
     QUARANTINED,
     REVIEW,
     Outcome,
+    Refused,
     RowOutcome,
 )
 from txmon.rules.ir import Rule
@@ -44,7 +46,7 @@ class Stored:
 
 
 @dataclass(frozen=True)
-class Refused:
+class RefusedRows:
     """Every refused row of a batch, those of decoding first, and where they come from."""
 
     table: pa.Table
@@ -55,7 +57,7 @@ class Refused:
 def outcomes(
     batch: Batch,
     applied: Applied,
-    refused: Refused,
+    refused: RefusedRows,
     stored: Stored,
     rules: Mapping[str, Rule],
     earlier: Earlier,
@@ -85,7 +87,8 @@ def outcomes(
             int(bad[i]),
             int(hits[i]),
             int(alerts[i]),
-            lambda i=i: made.of(i),  # type: ignore[misc]
+            partial(made.of, i),
+            partial(made.refused, i),
         )
         for i in range(works)
     ]
@@ -113,7 +116,7 @@ class _Rows:
         self,
         batch: Batch,
         applied: Applied,
-        refused: Refused,
+        refused: RefusedRows,
         stored: Stored,
         rules: Mapping[str, Rule],
         earlier: Earlier,
@@ -134,6 +137,13 @@ class _Rows:
         found += [(row.index, row) for row in self._bad(work)]
         found.sort(key=lambda pair: pair[0])
         return [row for _, row in found]
+
+    def refused(self, work: int) -> list[Refused]:
+        """Refused rows of one work."""
+        rows = np.flatnonzero(self._refused.work == work)
+        table = self._refused.table.select(["reason", "raw"]).take(pa.array(rows))
+        reasons, raws = (column.to_pylist() for column in table.columns)
+        return [Refused(*row) for row in zip(self._refused.line[rows].tolist(), reasons, raws, strict=True)]
 
     def _events(self, rows: np.ndarray) -> list[RowOutcome | None]:
         applied, places = self._applied, self._batch.event_place

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -49,6 +49,13 @@ class Sender:
     modes: frozenset[str] | None = None
 
 
+@dataclass
+class Chain:
+    """Works of a consumer that must be stored in order: once one of them fails, none behind it may be."""
+
+    broken: bool = False
+
+
 @dataclass(frozen=True)
 class Work:
     """Some messages of one sender. `decoded` where the sender has decoded them already.
@@ -63,6 +70,7 @@ class Work:
     decoded: Decoded | None = None
     consumer: str | None = None
     positions: Mapping[str, int] = field(default_factory=dict)
+    chain: Chain | None = None
 
 
 @dataclass(frozen=True)
@@ -88,6 +96,14 @@ class RowOutcome:
     alerts: tuple[str, ...] = ()
 
 
+class Refused(NamedTuple):
+    """A row that was refused: index of its payload, code, and what there is of it without card numbers."""
+
+    line: int
+    reason: str
+    raw: str
+
+
 @dataclass(frozen=True)
 class Outcome:
     """What became of a work, committed. `seq`: newest journal row then."""
@@ -99,6 +115,12 @@ class Outcome:
     hits: int
     alerts: int  # opened
     make_rows: Callable[[], list[RowOutcome]] = field(repr=False, compare=False)
+    make_refused: Callable[[], list[Refused]] = field(repr=False, compare=False)
+
+    @property
+    def refused(self) -> list[Refused]:
+        """Every refused row."""
+        return self.make_refused()
 
     @property
     def rows(self) -> list[RowOutcome]:

@@ -20,12 +20,20 @@ import numpy as np
 import pyarrow as pa
 
 from txmon.clock import Clock, Sleep, monotonic_s
-from txmon.errors import CommitUnknown, Stopping, StoreCorrupt, StoreFatal, StoreUnavailable, TxmonError
+from txmon.errors import (
+    CommitUnknown,
+    SourceError,
+    Stopping,
+    StoreCorrupt,
+    StoreFatal,
+    StoreUnavailable,
+    TxmonError,
+)
 from txmon.pipeline import commit
 from txmon.pipeline.applier import Applied, Applier
 from txmon.pipeline.batch import Batch, assemble
 from txmon.pipeline.commit import Fault, Prepared
-from txmon.pipeline.decide import Refused, Stored, outcomes
+from txmon.pipeline.decide import RefusedRows, Stored, outcomes
 from txmon.pipeline.earlier import earlier_advice
 from txmon.pipeline.inbox import Change, Inbox, Job
 from txmon.pipeline.measure import Measure
@@ -141,21 +149,39 @@ class Writer:
 
     def _batch(self, jobs: Sequence[Job]) -> None:
         p = self._p
+        jobs = self._unbroken(jobs)
+        if not jobs:
+            return
         try:
-            result: Sequence[Outcome | Exception] = self._outcomes([job.work for job in jobs])
+            result = self._outcomes([job.work for job in jobs])
         except Stopping as error:
-            result = [error] * len(jobs)
+            self._fail(jobs, error)
         except Exception as error:
             # the engine may be ahead of the journal: it must forget the batch, the senders must hear of it
             p.log.error("batch_failed", error=type(error).__name__)
-            self._tell(jobs, [error] * len(jobs))
+            self._fail(jobs, error)
             if isinstance(error, StoreCorrupt):
                 raise
             p.applier.reload()
-            return
-        started = monotonic_s()
-        self._tell(jobs, result)
-        p.measure.stage("acknowledge", started)
+        else:
+            started = monotonic_s()
+            self._tell(jobs, result)
+            p.measure.stage("acknowledge", started)
+
+    def _unbroken(self, jobs: Sequence[Job]) -> list[Job]:
+        """The jobs that may be stored; those behind a failed one of their consumer are answered."""
+        good = [job for job in jobs if job.work.chain is None or not job.work.chain.broken]
+        if len(good) < len(jobs):
+            kept = set(map(id, good))
+            behind = SourceError("an earlier batch of this source was not stored; begin behind its positions")
+            self._fail([job for job in jobs if id(job) not in kept], behind)
+        return good
+
+    def _fail(self, jobs: Sequence[Job], error: Exception) -> None:
+        for job in jobs:
+            if job.work.chain is not None:
+                job.work.chain.broken = True
+        self._tell(jobs, [error] * len(jobs))
 
     def _outcomes(self, works: Sequence[Work]) -> list[Outcome]:
         p, started = self._p, monotonic_s()
@@ -171,7 +197,7 @@ class Writer:
         p.measure.batch(batch, applied, refused.table, stored, p.store.marks)
         return outcomes(batch, applied, refused, stored, p.rules, lambda keys: earlier_advice(p.store, keys))
 
-    def _refused(self, batch: Batch, applied: Applied) -> Refused:
+    def _refused(self, batch: Batch, applied: Applied) -> RefusedRows:
         """Rows refused while decoding, then those that the engine refused."""
         tables = [batch.refused]
         work, line = [batch.refused_place.work], [batch.refused_place.line]
@@ -184,7 +210,7 @@ class Writer:
                 tables.append(self._p.intake.refuse(events, refusal, batch.works[number].sender, lines + 1))
                 work.append(np.full(len(mine), number))
                 line.append(lines)
-        return Refused(pa.concat_tables(tables), np.concatenate(work), np.concatenate(line))
+        return RefusedRows(pa.concat_tables(tables), np.concatenate(work), np.concatenate(line))
 
     # -- storing -------------------------------------------------------------------------------------
 
