@@ -86,7 +86,7 @@ class Service:
         Raises:
             WriterActive: another process serves this store. StateError, StoreError, ConfigError, RuleErrors.
         """
-        warm_up(say or (lambda text: doors.log.info("compiling", text=text)))
+        warm_up(say or (lambda _: doors.log.info("kernels.compiling")))
         journal.warm()
         store = Store.open(
             Path(settings.store) if not settings.store_is_database else settings.store,
@@ -126,7 +126,7 @@ class Service:
         active = found[-1].config
         if active.essence != from_files.essence:
             self.staged = from_files
-            self.doors.log.warning("config_staged", config=from_files.id[:16])
+            self.doors.log.warning("config.staged", config_hash=from_files.id)
         elif active.id != from_files.id:  # the same rules under another version of the program
             with self.store.write() as tx:
                 journal.append(tx, "config", from_files.document, self.doors.clock.now_us())
@@ -138,11 +138,11 @@ class Service:
         found = epochs(self.store, (self.config,))
         recovered = recover(self.store, self.snapshots, found, self.store.marks.seq)
         for problem in self.snapshots.problems:
-            self.doors.log.warning("snapshot_passed_over", problem=problem)
+            self.doors.log.warning("snapshot.passed_over", exc_info=problem)
         self.replayed = recovered.replayed
         self._snapshot_seq = recovered.snapshot_seq
         self._snapshot_events = self.store.marks.events - recovered.replayed
-        self.doors.log.info("engine_recovered", journal_seq=self.store.marks.seq, replayed=recovered.replayed)
+        self.doors.log.info("engine.recovered", journal_seq=self.store.marks.seq, events=recovered.replayed)
         return recovered.scorer
 
     def _wire(self, scorer: Scorer, intake: Intake) -> None:
@@ -153,7 +153,7 @@ class Service:
             scorer,
             self._recover,
             s.event_tries,
-            lambda what, error: doors.log.error("engine_failed", what=what, error=type(error).__name__),
+            lambda what, error: doors.log.error("engine.failed", what=what, exc_info=error),
         )
         self.measure = Measure(doors.metrics, self.rules, doors.clock)
         self._writer = Writer(
@@ -277,7 +277,7 @@ class Service:
 
     def _ticked(self, result: Outcome | Exception) -> None:
         if isinstance(result, Exception):
-            self.doors.log.warning("tick_lost", error=type(result).__name__)
+            self.doors.log.warning("tick.lost", exc_info=result)
 
     def _save(self, scorer: Scorer, *, background: bool) -> None:
         """Save the state; the copy is made here, the writing may go on beside the next batches."""
@@ -292,7 +292,7 @@ class Service:
             try:
                 self.snapshots.save(state, Place(marks.seq, marks.head), self.config.essence)
             except StateError as error:
-                self.doors.log.error("snapshot_failed", problem=error.detail)
+                self.doors.log.error("snapshot.failed", exc_info=error)
                 return
             self._snapshot_seq = marks.seq
             self.metrics.snapshot_seq.set(marks.seq)

@@ -38,7 +38,7 @@ class Snapshots:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.problems: list[str] = []  # snapshots that were passed over, with the reason
+        self.problems: list[StateError] = []  # why snapshots were passed over
 
     def save(self, state: pa.Table, place: Place, essence: str) -> Path:
         """Write a snapshot of the state behind a journal row, then drop all but the newest.
@@ -76,7 +76,7 @@ class Snapshots:
                     raise StateError(f"snapshot {path.name} stands behind a row that is not in the journal")
                 scorer.restore(state)
             except StateError as error:
-                self.problems.append(error.detail)
+                self.problems.append(error)
                 continue
             return scorer, seq
         return make(), 0

@@ -113,7 +113,7 @@ class Writer:
                 self.round(_IDLE_S)
         except Exception as error:  # nothing is left that could go on: say so, and refuse everything
             self.problem = "engine"
-            self._p.log.error("writer_ended", error=type(error).__name__)
+            self._p.log.error("writer.ended", exc_info=error)
             inbox.close("the engine has stopped after a failure; restart the service")
             self._drain(Stopping("the engine has stopped after a failure; restart the service"))
 
@@ -158,7 +158,7 @@ class Writer:
             self._fail(jobs, error)
         except Exception as error:
             # the engine may be ahead of the journal: it must forget the batch, the senders must hear of it
-            p.log.error("batch_failed", error=type(error).__name__)
+            p.log.error("batch.failed", exc_info=error)
             self._fail(jobs, error)
             if isinstance(error, StoreCorrupt):
                 raise
@@ -237,7 +237,7 @@ class Writer:
         p, pause = self._p, _PAUSE_MIN_S
         self.problem = failure.code
         p.measure.store_failed(failure.code)
-        p.log.warning("store_failed", code=failure.code)
+        p.log.warning("store.failed", code=failure.code)
         while True:
             if self._give_up.is_set():
                 raise Stopping("the store cannot be reached and the service stops; nothing was stored")
@@ -252,7 +252,7 @@ class Writer:
                 continue
             break
         p.measure.store_recovered()
-        p.log.info("store_reopened", journal_seq=p.store.marks.seq)
+        p.log.info("store.reopened", journal_seq=p.store.marks.seq)
         self.problem = None
         if prepared is not None and prepared.attempted is not None and prepared.stored is not None:
             # without a journal row of its own the head says nothing, and storing it again does no harm
@@ -266,7 +266,7 @@ class Writer:
             try:
                 job.done(result)
             except Exception as error:  # a sender that is gone must not stop the others
-                self._p.log.warning("sender_gone", error=type(error).__name__)
+                self._p.log.warning("sender.gone", exc_info=error)
 
 
 def wait(writer: Inbox, work: Work) -> Future[Outcome]:

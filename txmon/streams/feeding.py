@@ -93,7 +93,7 @@ class Feeding:
                 try:
                     self._round()
                 except Stopping as error:
-                    self._log.info("feeding_stopped", problem=error.detail)
+                    self._log.info("feeding.stopped", exc_info=error)
                     return
                 except TxmonError as error:
                     self._again(error)
@@ -165,7 +165,7 @@ class Feeding:
     def _again(self, error: TxmonError) -> None:
         """Go back to what is stored, after everything that is under way has come back."""
         self.problem = error.detail
-        self._log.warning("feeding_failed", code=error.code)
+        self._log.warning("feeding.failed", exc_info=error)
         while self._flights:
             self._flights.popleft().done.wait()
         self._chain = Chain()

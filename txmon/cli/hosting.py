@@ -1,0 +1,119 @@
+"""Runs an open service until it is told to stop: port, source, housekeeping, and the way down.
+
+Owns the order of starting and stopping; what each part does is its own.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from txmon.cli.running import pan_key
+from txmon.clock import monotonic_s
+from txmon.errors import ConfigError
+from txmon.pipeline.housekeeping import Chore, Housekeeping
+from txmon.pipeline.service import Service
+from txmon.pipeline.work import Sender
+from txmon.store import offsets
+from txmon.streams.connect import open_consumer
+from txmon.streams.consumer import Positions
+from txmon.streams.decode import Decoder
+from txmon.streams.feedfile import load_feed
+from txmon.streams.feeding import Feeding, Source
+
+_TICK_S = 0.2
+
+
+@dataclass
+class Running:
+    """The parts around a service that run."""
+
+    service: Service
+    feeding: Feeding | None = None
+    server: Any = None
+    chores: list[Chore] = field(default_factory=list)
+
+
+def run(
+    service: Service, stop: threading.Event, *, http: bool, idle_exit_s: float | None = None
+) -> dict[str, Any]:
+    """Run until `stop` is set, the source has ended, or nothing came for `idle_exit_s`; returns a summary.
+
+    Raises:
+        ConfigError: neither a port nor a source.
+    """
+    settings = service.settings
+    if not http and settings.source_url is None:
+        service.close()
+        raise ConfigError("nothing to read: give --source, for example kafka://127.0.0.1:9092/payments")
+    running = Running(service)
+    try:
+        if http:
+            from txmon.cli.port import Port  # a stream without a port needs no web framework
+
+            running.server = Port(service)
+            running.chores += running.server.chores
+        housekeeping = Housekeeping(service, running.chores)
+        housekeeping.start()
+        if running.server is not None:
+            running.server.start()
+        if settings.source_url is not None:
+            running.feeding = feeding_of(service)
+            running.feeding.start()
+        _wait(running, stop, idle_exit_s)
+        housekeeping.stop()
+    finally:
+        clean = _down(running)
+    marks = service.store.marks
+    return {"clean": clean, "journal_seq": marks.seq, "events": marks.events}
+
+
+def feeding_of(service: Service) -> Feeding:
+    """Return the feeding of the settings' source.
+
+    Raises:
+        ConfigError, FeedError, SourceError: the address or the feed is wrong.
+    """
+    settings = service.settings
+    url = str(settings.source_url)
+
+    def stored_of(name: str) -> Positions:
+        with service.store.read() as conn:
+            return offsets.get(conn, name)
+
+    consumer = open_consumer(url, stored_of)
+    decoder = Decoder(
+        load_feed(settings.feed), pan_key(settings), service.config.rates, entity=settings.entity
+    )
+    sender = Sender(settings.feed, settings.entity)
+    kind = "kafka" if url.startswith("kafka:") else "file"
+    source = Source(consumer, sender, kind, decoder.decode, partial(stored_of, consumer.name))
+    return Feeding(source, service, service.doors.clock, service.metrics, service.doors.log)
+
+
+def _wait(running: Running, stop: threading.Event, idle_exit_s: float | None) -> None:
+    events, since = -1, monotonic_s()
+    while not stop.wait(_TICK_S):
+        if running.feeding is not None and running.feeding.wait(0):
+            return
+        if running.server is not None and running.server.failed:
+            return
+        seen = running.service.store.marks.seq
+        if seen != events:
+            events, since = seen, monotonic_s()
+        elif idle_exit_s is not None and monotonic_s() - since > idle_exit_s:
+            return
+
+
+def _down(running: Running) -> bool:
+    """Stop in order: take nothing new, finish what was taken, let go."""
+    if running.feeding is not None:
+        running.feeding.stop(2.0)
+    if running.server is not None:
+        running.server.drain()
+    clean = running.service.close()
+    if running.server is not None:
+        running.server.stop()
+    return clean

@@ -1,0 +1,31 @@
+"""`txmon serve`: the service behind its HTTP API."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer()
+
+
+@app.command()
+def serve(
+    store: Annotated[str | None, typer.Option("--store", help="Folder or address of the store.")] = None,
+    host: Annotated[str | None, typer.Option("--host", help="Address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option("--port", help="Port to listen on; 0 picks a free one.")] = None,
+    settings: Annotated[Path | None, typer.Option("--settings", help="TOML file of settings.")] = None,
+) -> None:
+    """Serve the API until SIGTERM; settings come from TXMON_* variables (docs/settings.md)."""
+    from txmon.cli.hosting import run
+    from txmon.cli.running import doors_of, open_service, settings_of, stop_signals
+
+    chosen = settings_of({"store": store, "host": host, "port": port, "settings": settings})
+    with stop_signals() as stop:
+        service = open_service(chosen, doors_of(chosen))
+        status = run(service, stop, http=True)
+    typer.echo(json.dumps(status))
+    if not status["clean"]:
+        raise typer.Exit(1)

@@ -1,0 +1,46 @@
+"""`txmon stream`: score what a broker topic or a growing file brings."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer()
+
+
+@app.command()
+def stream(
+    source: Annotated[
+        str | None, typer.Option("--source", help="kafka://host:9092/topic, file:///path or a path.")
+    ] = None,
+    feed: Annotated[
+        str | None, typer.Option("--feed", help="Name of a shipped feed, or a feed file.")
+    ] = None,
+    store: Annotated[str | None, typer.Option("--store", help="Folder or address of the store.")] = None,
+    host: Annotated[
+        str | None, typer.Option("--host", help="Address for the API, health and metrics.")
+    ] = None,
+    port: Annotated[
+        int | None, typer.Option("--port", help="Port for them; without one no port is opened.")
+    ] = None,
+    idle_exit_s: Annotated[
+        float | None, typer.Option("--idle-exit", help="Stop after so many seconds without a message.")
+    ] = None,
+    settings: Annotated[Path | None, typer.Option("--settings", help="TOML file of settings.")] = None,
+) -> None:
+    """Score the messages of a source until it is stopped; nothing is lost or counted twice."""
+    from txmon.cli.hosting import run
+    from txmon.cli.running import doors_of, open_service, settings_of, stop_signals
+
+    chosen = settings_of(
+        {"source_url": source, "feed": feed, "store": store, "host": host, "port": port, "settings": settings}
+    )
+    with stop_signals() as stop:
+        service = open_service(chosen, doors_of(chosen))
+        status = run(service, stop, http=port is not None, idle_exit_s=idle_exit_s)
+    typer.echo(json.dumps(status))
+    if not status["clean"]:
+        raise typer.Exit(1)
