@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from txmon.engine import dedup
 from txmon.errors import StateError
+from txmon.pipeline.config import Config
 from txmon.pipeline.history import Epoch, Run, former_rules, runs
 from txmon.pipeline.scorer import Result, Scorer
 from txmon.pipeline.snapshots import Snapshots
@@ -32,8 +33,13 @@ class Recovered:
 
 def fresh(earlier: Sequence[Epoch], epoch: Epoch) -> Scorer:
     """Return a scorer of an epoch that knows nothing yet."""
-    config = epoch.config
-    return Scorer(config.plan, config.rates, config.limits, former=former_rules(earlier), keep_closed=False)
+    return fresh_scorer(earlier, epoch.config)
+
+
+def fresh_scorer(earlier: Sequence[Epoch], config: Config) -> Scorer:
+    """Return a scorer of a config that knows nothing yet but the rules that alerts may rest on."""
+    former = former_rules(earlier)
+    return Scorer(config.plan, config.rates, config.limits, former=former, keep_closed=False)
 
 
 def recover(
@@ -77,12 +83,21 @@ def _warm(store: Store, scorer: Scorer, start: int, upto: int, progress: Progres
     """Let a scorer's engine read history without telling alerts."""
     done = 0
     for run in runs(store, start + 1, upto):
-        scorer.skip_to(run.first_event)
-        _accepted(scorer.engine.apply(run.events).verdict, run)
+        warm(scorer, run)
         done += len(run.events)
         if progress is not None:
             progress(done, store.marks.events)
     return done
+
+
+def warm(scorer: Scorer, run: Run) -> None:
+    """Let a scorer's engine read a run of the journal without telling alerts.
+
+    Raises:
+        StateError: as `again`.
+    """
+    scorer.skip_to(run.first_event)
+    _accepted(scorer.engine.apply(run.events).verdict, run)
 
 
 def again(scorer: Scorer, run: Run) -> Result:

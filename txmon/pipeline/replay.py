@@ -17,8 +17,8 @@ import sqlalchemy as sa
 
 from txmon.errors import StateError
 from txmon.pipeline.history import Run, epochs, runs
-from txmon.pipeline.recover import again, fresh
-from txmon.pipeline.scorer import Result, Scorer
+from txmon.pipeline.recover import again, fresh, warm
+from txmon.pipeline.scorer import Result
 from txmon.store import Store, journal
 from txmon.store.schema import alert_hits, hits
 from txmon.store.schema import journal as rows
@@ -84,18 +84,12 @@ def replay(store: Store, progress: Progress | None = None) -> Replay:
         end = found[number + 1].first_seq - 1 if number + 1 < len(found) else last
         for run in runs(store, epoch.first_seq if number else 1, end):
             _compare(store, run, again(scorer, run), report, limit)
-            _warm(scorers[number + 1 :], run)
+            for later in scorers[number + 1 :]:
+                warm(later, run)
             report.events += len(run.events)
             if progress is not None:
                 progress(report.events, store.marks.events)
-        scorers[number] = scorer
     return report
-
-
-def _warm(later: list[Scorer], run: Run) -> None:
-    for scorer in later:
-        scorer.skip_to(run.first_event)
-        scorer.engine.apply(run.events)
 
 
 def first_erased(store: Store) -> int | None:

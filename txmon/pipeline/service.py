@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +25,7 @@ from txmon.engine.warm import warm_up
 from txmon.errors import Busy, StateError, Stopping
 from txmon.metrics import Metrics
 from txmon.model.rates import Rates
+from txmon.pipeline.activation import Activation, Switch
 from txmon.pipeline.applier import Applier
 from txmon.pipeline.commit import Fault, no_fault
 from txmon.pipeline.config import Config, read_config
@@ -74,8 +75,8 @@ class Service:
         self.staged: Config | None = None  # what the files say now, if that is not at work
         self.replayed = 0
         self.config = self._start_config()
-        scorer = self._recover()
-        self._wire(scorer, intake_of(self.config.rates))
+        self._intake_of = intake_of
+        self._wire(self._recover())
 
     @classmethod
     def open(
@@ -107,14 +108,7 @@ class Service:
 
     def _start_config(self) -> Config:
         """The config that is in force: the journal's; on a first start, that of the files."""
-        s = self.settings
-        from_files = read_config(
-            None if s.rules is None else [s.rules],
-            base_currency=s.base_currency,
-            entity_tz=s.entity_tz,
-            rates=s.rates_file,
-            limits=Limits(s.max_lateness_days, s.dedup_days),
-        )
+        from_files = self._from_files()
         found = epochs(self.store, (from_files,))
         if not found:
             with self.store.write() as tx:
@@ -133,6 +127,16 @@ class Service:
             return from_files
         return active
 
+    def _from_files(self) -> Config:
+        s = self.settings
+        return read_config(
+            None if s.rules is None else [s.rules],
+            base_currency=s.base_currency,
+            entity_tz=s.entity_tz,
+            rates=s.rates_file,
+            limits=Limits(s.max_lateness_days, s.dedup_days),
+        )
+
     def _recover(self) -> Scorer:
         """A scorer that stands where the journal ends."""
         found = epochs(self.store, (self.config,))
@@ -142,10 +146,12 @@ class Service:
         self.replayed = recovered.replayed
         self._snapshot_seq = recovered.snapshot_seq
         self._snapshot_events = self.store.marks.events - recovered.replayed
+        if found[-1].document != self.config.document:  # a switch whose commit was not heard of
+            self._follow(found[-1].config)
         self.doors.log.info("engine.recovered", journal_seq=self.store.marks.seq, events=recovered.replayed)
         return recovered.scorer
 
-    def _wire(self, scorer: Scorer, intake: Intake) -> None:
+    def _wire(self, scorer: Scorer) -> None:
         s, doors = self.settings, self.doors
         self.inbox = Inbox(s.queue_events)
         self.rules: dict[str, Rule] = {rule.id: rule for rule in self.config.plan.rules}
@@ -155,12 +161,22 @@ class Service:
             s.event_tries,
             lambda what, error: doors.log.error("engine.failed", what=what, exc_info=error),
         )
+        self.activation = Activation(
+            Switch(
+                self.store,
+                doors.clock,
+                self.inbox.change,
+                lambda: self.applier.scorer,
+                lambda: self.config,
+                self._adopt,
+            )
+        )
         self.measure = Measure(doors.metrics, self.rules, doors.clock)
         self._writer = Writer(
             Parts(
                 self.store,
                 self.inbox,
-                intake,
+                self._intake_of(self.config.rates),
                 self.applier,
                 self.rules,
                 doors.clock,
@@ -173,6 +189,7 @@ class Service:
                 doors.point,
             )
         )
+        doors.metrics.set_build(self.config.versions["txmon"], self.plan_hash)
         doors.metrics.queue_limit.set(s.queue_events)
         doors.metrics.journal_seq.set(self.store.marks.seq)
         doors.metrics.journal_events.set(self.store.marks.events)
@@ -207,6 +224,20 @@ class Service:
 
         return self.inbox.change(in_transaction)
 
+    def stage(self) -> Config | None:
+        """Read the files again; returns their config if it is not the one in force.
+
+        Raises:
+            RuleErrors, ConfigError: the files are wrong; the config in force stays.
+        """
+        found = self._from_files()
+        self.staged = None if found.essence == self.config.essence else found
+        return self.staged
+
+    def activate(self, config: Config, decision: Mapping[str, Any]) -> Future[int]:
+        """Warm a config on history and put it in force; see `Activation.start`."""
+        return self.activation.start(config, decision)
+
     def readiness(self) -> list[str]:
         """Return codes of the metric `ready` for what keeps the service from taking events."""
         reasons = []
@@ -237,6 +268,7 @@ class Service:
             "heads_problem": None if self.store.heads is None else self.store.heads.failure,
             "config": {"id": self.config.id, "pack_hash": self.plan_hash, **self.config.versions},
             "staged_config": None if self.staged is None else self.staged.id,
+            "activation": self.activation.progress,
             "rules": len(self.rules),
         }
 
@@ -255,6 +287,22 @@ class Service:
         self.store.close()
         self._state = "stopped"
         return clean
+
+    def _adopt(self, config: Config, scorer: Scorer) -> None:
+        """Go on with another config and its scorer, from the next batch on; in the writer's turn."""
+        self.applier.scorer = scorer
+        self._follow(config)
+        self._save(scorer, background=True)
+
+    def _follow(self, config: Config) -> None:
+        self.config = config
+        self.rules.clear()
+        self.rules.update({rule.id: rule for rule in config.plan.rules})
+        self._writer.read_with(self._intake_of(config.rates))
+        if self.staged is not None and self.staged.essence == config.essence:
+            self.staged = None
+        self.metrics.set_build(config.versions["txmon"], config.plan.pack_hash)
+        self.doors.log.info("config.adopted", config_hash=config.id)
 
     # -- in the writer's thread ----------------------------------------------------------------------
 

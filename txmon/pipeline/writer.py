@@ -13,7 +13,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -104,6 +104,10 @@ class Writer:
         """Whether the thread runs."""
         return self._thread.is_alive()
 
+    def read_with(self, intake: Intake) -> None:
+        """Decode with another intake from the next batch on; called in the writer's turn."""
+        self._p = replace(self._p, intake=intake)
+
     # -- the thread ----------------------------------------------------------------------------------
 
     def _run(self) -> None:
@@ -140,8 +144,10 @@ class Writer:
         try:
             value = change.make()
         except _FAILURES as error:
-            change.future.set_exception(error)
             self._reopen(error, None)
+            if isinstance(error, CommitUnknown):
+                self._p.applier.reload()  # what the change was about may be in force
+            change.future.set_exception(error)
         except Exception as error:  # the caller's own fault: theirs to deal with
             change.future.set_exception(error)
         else:
