@@ -15,6 +15,7 @@ from txmon.clock import monotonic_s
 from txmon.errors import ConfigError
 from txmon.pipeline.housekeeping import Chore, Housekeeping
 from txmon.pipeline.service import Service
+from txmon.pipeline.warehousing import Warehousing
 from txmon.pipeline.work import Sender
 from txmon.store import offsets
 from txmon.streams.connect import open_consumer
@@ -32,6 +33,7 @@ class Running:
 
     service: Service
     feeding: Feeding | None = None
+    warehousing: Warehousing | None = None
     server: Any = None
     chores: list[Chore] = field(default_factory=list)
 
@@ -59,6 +61,11 @@ def run(
         housekeeping.start()
         if running.server is not None:
             running.server.start()
+        if settings.warehouse:
+            running.warehousing = Warehousing(
+                service.store, service.folder / "warehouse", service.metrics, service.doors.log
+            )
+            running.warehousing.start()
         if settings.source_url is not None:
             running.feeding = feeding_of(service)
             running.feeding.start()
@@ -113,6 +120,8 @@ def _down(running: Running) -> bool:
         running.feeding.stop(2.0)
     if running.server is not None:
         running.server.drain()
+    if running.warehousing is not None:
+        running.warehousing.stop(2.0)
     clean = running.service.close()
     if running.server is not None:
         running.server.stop()
