@@ -194,7 +194,7 @@ class Stopping(TxmonError):
 
 
 class AuthError(TxmonError):
-    """A request's key is missing or not valid; ``reason`` is missing, malformed, unknown, expired or revoked."""
+    """A request's key is not valid; `reason`: missing, malformed, unknown, expired or revoked."""
 
     code = "unauthenticated"
     status = 401

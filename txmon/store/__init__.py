@@ -23,6 +23,9 @@
     outbox.pending(conn, topic, after=0, limit=100) -> [Stored]; outbox.backlog(conn) -> int
     answers.get(conn, owner, key) -> Answer | None
 
+    access.Access(store): people, keys, grants; authenticate(token, now_us) -> Principal; see its module
+    foureyes.Proposals: what one person proposes another approves; audit.AuditLog: who read what, why
+
     verify.verify(store, heads=None, progress=None) -> Report(ok, first_bad_row, findings, ...)
     proof.prove(store, ingest_seq, upto=None) -> Proof; Proof.verify(head); proof.read_proof(text)
     erase.erase_subjects(store, values, Why(reason, author, approver)) -> Outcome
