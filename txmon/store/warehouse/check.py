@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from txmon.errors import StateError, StoreCorrupt, StoreUnavailable, WriterActive
+from txmon.store.dialects import FolderLock
 from txmon.store.warehouse import catalog, files, layout, seal
 from txmon.store.warehouse.catalog import Mark
 
@@ -39,22 +40,31 @@ class State:
 
 
 def inspect(folder: Path) -> State:
-    """Look at a warehouse that this process does not have open; changes nothing."""
+    """Look at a warehouse that this process does not have open; changes nothing in it."""
     database = folder / layout.DATABASE
     if not folder.exists() or (not database.exists() and not (folder / layout.EVENTS_FOLDER).exists()):
         return State("absent")
     if not database.exists():
         return State("damaged", damages=[Damage(layout.DATABASE, "is missing")])
     try:
-        with catalog.translated("opening the warehouse"):
-            con = catalog.connect(folder, read_only=True)
+        lock = FolderLock(folder)  # nobody shall change it meanwhile
     except WriterActive:
         return State("open_elsewhere")
-    except (StoreCorrupt, StoreUnavailable) as error:
-        return State("damaged", damages=[Damage(layout.DATABASE, error.detail)])
     try:
-        # after opening: while it is open here, nobody else changes it
-        found = [Damage(layout.DATABASE, "is not what was sealed")] if seal.broken(folder) else []
+        return _opened(folder)
+    finally:
+        lock.release()
+
+
+def _opened(folder: Path) -> State:
+    found = [Damage(layout.DATABASE, "is not what was sealed")] if seal.broken(folder) else []
+    try:
+        con = catalog.connect(folder, read_only=True)
+    except WriterActive:
+        return State("open_elsewhere")  # to a program that is not ours
+    except (StoreCorrupt, StoreUnavailable) as error:
+        return State("damaged", damages=[*found, Damage(layout.DATABASE, error.detail)])
+    try:
         return _look(con, folder, found)
     finally:
         con.close()

@@ -86,14 +86,15 @@ class Warehouse:
         return warehouse
 
     def _open(self) -> None:
+        self._require_catalogue(there=(self.folder / layout.DATABASE).exists())
         remove_spill(self.folder)
+        swap.remove_unfinished(self.folder)
         self._connect()
         seal.lift(self.folder)
         con = self._con
         with catalog.translated("opening the warehouse"):
             if catalog.is_empty(con):
-                if any((self.folder / layout.EVENTS_FOLDER).glob("day=*/*.parquet")):
-                    raise StoreCorrupt(f"the warehouse's catalogue is gone, its files are there; {REMEDY}")
+                self._require_catalogue(there=False)
                 with self._transaction():
                     catalog.create(con)
             catalog.require_version(con)
@@ -107,6 +108,10 @@ class Warehouse:
         with catalog.translated("opening the warehouse"), self._transaction():
             # anew each time: the views name files by their whole path, and the folder may have moved
             catalog.show(con, self.folder, self._names())
+
+    def _require_catalogue(self, *, there: bool) -> None:
+        if not there and any((self.folder / layout.EVENTS_FOLDER).glob("day=*/*.parquet")):
+            raise StoreCorrupt(f"the warehouse's catalogue is gone, its files are there; {REMEDY}")
 
     def _connect(self) -> None:
         self._root = catalog.connect(self.folder, memory_mb=self._memory_mb, threads=self._threads)

@@ -39,7 +39,9 @@ def events_of(entries: Sequence[Entry]) -> pa.Table:
             pa.timestamp("us")
         ),
     }
-    return _in_columns(pa.concat_tables([_canonical(pa.concat_tables(run)) for run in runs]), given)
+    return _in_columns(
+        pa.concat_tables([_canonical(pa.concat_tables(run).combine_chunks()) for run in runs]), given
+    )
 
 
 def _canonical(table: pa.Table) -> pa.Table:

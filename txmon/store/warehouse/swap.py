@@ -32,7 +32,7 @@ def copy(
         again: hits and alerts that stay with other texts.
         gone, new: files of events that are exchanged.
     """
-    remove(folder, (_NEW, _NEW + LOG))
+    remove_unfinished(folder)
     con.execute("checkpoint")
     con.execute(f"attach {quoted(str(folder / _NEW))} as fresh")
     catalog.create(con, "fresh.")
@@ -62,6 +62,11 @@ def _copy(con: Any, table: str, without: dict[str, Iterable[Any]]) -> None:
     con.execute(f"insert into fresh.{table} select * from {table} where {' and '.join(wheres)}")
     for i in range(len(without)):
         con.unregister(f"without_{i}")
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Remove a new file that a crash kept from its place."""
+    remove(folder, (_NEW, _NEW + LOG))
 
 
 def exchange(folder: Path) -> None:
