@@ -101,6 +101,9 @@ def load_config(document: bytes) -> Config:
         raise StoreCorrupt("a config row of the journal holds no config") from error
     if form != FORMAT:
         raise StoreCorrupt(f"a config row has format {form}, this txmon reads {FORMAT}; use a newer one")
+    missing = sorted({"default", "packs", "rates", "base_currency", "entity_tz", "limits"} - content.keys())
+    if missing:
+        raise StoreCorrupt(f"a config row of the journal lacks {', '.join(missing)}")
     with tempfile.TemporaryDirectory(prefix="txmon-config-") as name:
         folder = Path(name)
         default = _write(folder / "default", content["default"])
