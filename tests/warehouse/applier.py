@@ -12,12 +12,12 @@ import random
 import sys
 from pathlib import Path
 
-sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from warehousekit import fill, open_store, shown  # noqa: E402
+from warehousekit import fill, open_store, shown
 
-from txmon.store.erase import Why, erase_events  # noqa: E402
-from txmon.store.warehouse import Warehouse  # noqa: E402
+from txmon.store.erase import Why, erase_events
+from txmon.store.warehouse import Warehouse
 
 
 def main() -> None:

@@ -24,6 +24,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "serve": ("txmon.cli.serve", "Serve the HTTP API: events in, decisions and alerts out."),
     "stream": ("txmon.cli.stream", "Score what a broker topic or a growing file brings."),
     "replay": ("txmon.cli.replay", "Derive every hit again from the journal and compare."),
+    "store": ("txmon.cli.store", "Verify, back up, restore, rebuild and erase from a store."),
     "rules": ("txmon.cli.rules", "Check, test, list, show and lock rules."),
     "feeds": ("txmon.cli.feeds", "List and check feeds."),
     "keys": ("txmon.cli.keys", "Make and show the local keys."),

@@ -8,7 +8,6 @@ are removed at the next opening. Owns the transactions; what goes into them is w
 from __future__ import annotations
 
 import contextlib
-import shutil
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -24,10 +23,22 @@ import sqlalchemy as sa
 from txmon.errors import StateError, StoreCorrupt
 from txmon.store import journal
 from txmon.store.db import Store, make_folder
-from txmon.store.dialects import LOCK_FILE, FolderLock
+from txmon.store.dialects import FolderLock
 from txmon.store.journal import Entry
 from txmon.store.schema import journal as journal_table
-from txmon.store.warehouse import catalog, check, compact, erased, files, layout, seal, source, split, swap
+from txmon.store.warehouse import (
+    catalog,
+    check,
+    compact,
+    erased,
+    files,
+    layout,
+    leftovers,
+    seal,
+    source,
+    split,
+    swap,
+)
 from txmon.store.warehouse.catalog import Mark
 from txmon.store.warehouse.check import Damage
 from txmon.store.warehouse.files import REMEDY, File
@@ -78,7 +89,7 @@ class Warehouse:
         warehouse._lock = FolderLock(folder)
         try:
             if anew:
-                discard(folder)
+                leftovers.discard(folder)
             warehouse._open()
         except BaseException:
             warehouse._let_go()
@@ -87,8 +98,7 @@ class Warehouse:
 
     def _open(self) -> None:
         self._require_catalogue(there=(self.folder / layout.DATABASE).exists())
-        remove_spill(self.folder)
-        swap.remove_unfinished(self.folder)
+        leftovers.remove(self.folder)
         self._connect()
         seal.lift(self.folder)
         con = self._con
@@ -302,7 +312,7 @@ class Warehouse:
         by `catch_up`."""
         with self._turn, self._gate.alone(self._reader_wait_s):
             self._disconnect()
-            discard(self.folder)
+            leftovers.discard(self.folder)
             self._mark, self._files, self._retired = Mark(), {}, []
             self._open()
         return self.catch_up(store)
@@ -343,27 +353,3 @@ class Warehouse:
             self.close()
         else:
             self._let_go()  # without a seal: who opens it next looks at what is there
-
-
-def discard(folder: Path) -> None:
-    """Remove all of a warehouse that nobody has open, but its lock: first what names files, then the files.
-
-    Raises:
-        StoreUnavailable: the file system refuses.
-    """
-    with files.written("removing the warehouse"):
-        for name in (layout.SEAL, layout.DATABASE, layout.DATABASE + swap.LOG):
-            (folder / name).unlink(missing_ok=True)
-        files.sync(folder)
-        for path in folder.iterdir():
-            if path.is_dir():
-                shutil.rmtree(path)
-            elif path.name != LOCK_FILE:
-                path.unlink()
-
-
-def remove_spill(folder: Path) -> None:
-    """Remove what DuckDB put aside while it ran out of memory; a process that was killed leaves it."""
-    with files.written("opening the warehouse"):
-        if (folder / layout.SPILL).exists():
-            shutil.rmtree(folder / layout.SPILL)
