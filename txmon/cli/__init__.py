@@ -27,7 +27,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "store": ("txmon.cli.store", "Verify, back up, restore, rebuild and erase from a store."),
     "rules": ("txmon.cli.rules", "Check, test, list, show and lock rules."),
     "feeds": ("txmon.cli.feeds", "List and check feeds."),
-    "keys": ("txmon.cli.keys", "Make and show the local keys."),
+    "keys": ("txmon.cli.keys", "Local keys; people and their API keys."),
     "bench": ("txmon.cli.bench", "Measure the engine against DuckDB and polars in one run."),
 }
 
