@@ -14,12 +14,13 @@ from feedkit import KEY, event
 
 from txmon.errors import SourceError
 from txmon.model.rates import Rates
+from txmon.store.cloudevents import cloud_event
 from txmon.streams import load_feed
 from txmon.streams.consumer import Message
 from txmon.streams.decode import Decoder
 from txmon.streams.kafka import KafkaConsumer
 from txmon.streams.kafkaurl import kafka_address
-from txmon.streams.publish import KafkaPublisher, Outgoing, cloud_event
+from txmon.streams.publish import KafkaPublisher, Outgoing
 
 
 @pytest.fixture(scope="module")

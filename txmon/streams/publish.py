@@ -1,25 +1,23 @@
-"""Publishes alerts to a Kafka topic as CloudEvents 1.0, structured JSON.
+"""Publishes alerts to a Kafka topic as CloudEvents 1.0 (`txmon.store.cloudevents`).
 
-Owns the envelope and the producer; what is sent, and that it was, is the outbox's to keep. An item may
+Owns the producer; what is sent, and that it was, is the outbox's to keep. An item may
 arrive more than once after a crash, always with the same id.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from functools import partial
 from typing import NamedTuple
 
-import orjson
 from confluent_kafka import KafkaError, KafkaException, Producer
 from confluent_kafka import Message as Sent
 
-from txmon.clock import rfc3339
 from txmon.errors import SourceError
+from txmon.store.cloudevents import CONTENT_TYPE
 from txmon.streams.kafkaurl import KafkaAddress
 
-CONTENT_TYPE = "application/cloudevents+json"
 _FULL_S = 1.0
 
 
@@ -29,33 +27,6 @@ class Outgoing(NamedTuple):
     id: str
     key: str
     body: bytes
-
-
-def cloud_event(
-    *, id: str, source: str, type: str, time_us: int, subject: str, data: Mapping[str, object]
-) -> bytes:
-    """Return an envelope as JSON.
-
-    Args:
-        id: with `source` the identity of the event; the same on every repetition.
-        source: URI reference of the sender, ``/txmon/default``.
-        type: reverse-DNS or dotted name of what happened, ``txmon.alert.opened``.
-        time_us: when, microseconds UTC.
-        subject: what it is about, an alert's id.
-        data: the content; only what the receiver's scope may see.
-    """
-    return orjson.dumps(
-        {
-            "specversion": "1.0",
-            "id": id,
-            "source": source,
-            "type": type,
-            "time": rfc3339(time_us),
-            "subject": subject,
-            "datacontenttype": "application/json",
-            "data": data,
-        }
-    )
 
 
 class KafkaPublisher:
