@@ -79,7 +79,7 @@ def hits_of(events: pa.Table, first: int, every: int = 7) -> pa.Table:
     """A hit for some of the events of a batch that begins with event `first`."""
     rows = [
         {"source": row["source"], "event_id": row["event_id"], "leg": [None, "out", "in"][i % 3], "event_time": row["event_time"],
-         "rule_id": "fee", "rule_version": 1, "subject_type": "account", "subject_id": row["payer"] or row["account"], "score": 0.6,
+         "rule_id": "fee", "rule_version": 1, "subject_type": "account", "subject_id": row["payer"] or row["account"] or "nobody", "score": 0.6,
          "features": '{"fees":3}', "trigger": "late" if i % 2 else "event", "as_of": row["event_time"] if i % 2 else None,
          "explanation": f"3 payments by {row['payer']}", "ingest_seq": first + i, "entity": "default", "mode": "live"}
         for i, row in enumerate(events.to_pylist()) if (first + i) % every == 0
