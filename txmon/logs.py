@@ -35,7 +35,7 @@ Logger = structlog.typing.FilteringBoundLogger
 _Event = MutableMapping[str, Any]
 
 _NAME = re.compile(r"[a-z][a-z_]{0,39}(\.[a-z_]{1,40}){0,3}")
-_WORD = re.compile(r"[A-Za-z][A-Za-z0-9_.:/{}-]{0,79}")
+_WORD = re.compile(r"[A-Za-z/][A-Za-z0-9_.:/{}-]{0,79}")
 _DIGITS_MAX = 8  # of a word, together: fewer than a card, an account or a telephone number has
 _NUMBER_MAX = 10**12
 _HASH = re.compile(r"([0-9a-f]{12}|[0-9a-f]{64})")  # no card number has 12 or 64 digits

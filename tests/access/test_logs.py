@@ -39,6 +39,11 @@ def luhn(digits: str) -> str:
 def test_a_line_is_one_json_object_with_time_level_event_and_fields() -> None:
     log, stream = logger()
     log.info("batch.committed", events=64, seconds=0.25, stage="commit", journal_seq=None)
+    log.debug("request.done", route="/v1/alerts/{alert_id}", method="GET", status=200)
+    assert lines(stream)[1]["route"] == "/v1/alerts/{alert_id}"
+    stream.seek(0)
+    stream.truncate()
+    log.info("batch.committed", events=64, seconds=0.25, stage="commit", journal_seq=None)
     log.bind(component="engine").warning("queue.full", queue=50_000)
     assert lines(stream) == [
         {
