@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +16,7 @@ from txmon.store import Store, Tx, foureyes, journal
 from txmon.store.access import KeySpec, Principal
 from txmon.store.erase import Why, erase_subjects
 from txmon.store.foureyes import KINDS, Proposal, Proposals
-from txmon.store.identity import SCOPES
+from txmon.store.identity import RESERVED_ROLES, ROLES, SCOPES, SERVICE_ROLES
 from txmon.store.verify import verify
 
 
@@ -212,3 +214,14 @@ def test_erasing_a_subject_empties_what_was_proposed_about_it_and_then_it_cannot
     assert decide(office, mine, office.ben, False, "erased").state == "rejected"
     assert decide(office, other, office.ben).state == "approved"
     assert verify(office.store).ok
+
+
+def test_the_documentation_names_every_kind_role_and_scope() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "access.md").read_text(encoding="utf-8")
+    lines = text.splitlines()
+    for kind, roles in KINDS.items():
+        (line,) = [row for row in lines if row.startswith("|") and f"`{kind}`" in row]
+        assert set(re.findall(r"`(\w+)`", line.split("|")[2])) == roles, kind
+    for word in SCOPES | ROLES:
+        assert any(row.startswith(f"| `{word}` |") for row in lines), word
+    assert all(f"`{word}`" in text for word in RESERVED_ROLES | SERVICE_ROLES)
