@@ -45,6 +45,7 @@ from txmon.streams.values import (
     to_bool,
     to_float,
     to_text,
+    unremarkable,
     value_text,
 )
 
@@ -67,9 +68,11 @@ ID_FIELDS = frozenset(
     )
 )
 # what each profile kind is about, and so must name
-_IDENTITY = {"account.": "account", "merchant.": "merchant", "party.": "party", "device.": "device"}
-_FEW_WORDS = frozenset(("kind", "status", "mode", "time_resolution", "currency"))
 _MADE_HERE = frozenset({"amount_base_minor", "base_currency", "rate_date", "unconverted"})
+_IDENTITY = {"account.": "account", "merchant.": "merchant", "party.": "party", "device.": "device"}
+_TEXTS = tuple(f.name for f in FIELDS if f.type == pa.string() and f.name not in (*_MADE_HERE, "card"))
+_FEW = 256  # rows; in a small batch each step costs by columns, so columns are looked at together
+_FEW_WORDS = frozenset(("kind", "status", "mode", "time_resolution", "currency"))
 _SWAPPED = (("payer", "payee"), ("payer_country", "payee_country"))
 Columns = dict[str, pa.Array]
 
@@ -136,18 +139,20 @@ def _texts(mapped: Mapping[str, pa.Array], rows: int, context: Context, faults: 
         "entity": context.entity,
         "time_resolution": feed.time_resolution,
     }
-    for field in FIELDS:
-        name = field.name
-        if field.type != pa.string() or name in _MADE_HERE or name == "card":
-            continue
+    clean = unremarkable({name: mapped[name] for name in _TEXTS if name in mapped}) if rows <= _FEW else ()
+    for name in _TEXTS:
         given = mapped.get(name)
         if given is None:
             out[name] = constant(defaults.get(name), rows)
             continue
-        text = to_text(given, name, faults, repeats=name not in ("event_id", "related_event_id"))
+        if name in clean:
+            text = given
+        else:
+            text = to_text(given, name, faults, repeats=name not in ("event_id", "related_event_id"))
         if name == "mode":
             text = _mode(text)
-        text = context.tokeniser.column(text, id_field=name in ID_FIELDS)
+        if name not in clean:
+            text = context.tokeniser.column(text, id_field=name in ID_FIELDS)
         if text.null_count and name in defaults:
             text = _filled(text, defaults[name])
         if name in _FEW_WORDS and not pa.types.is_dictionary(text.type):

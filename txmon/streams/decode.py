@@ -6,12 +6,13 @@ Owns the way of a batch of messages; never raises for what a message holds, neve
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 
 import numpy as np
 import pyarrow as pa
 
+from txmon.model.aliases import Aliases, NewAliases
 from txmon.model.keys import PanKey
 from txmon.model.pan import Tokeniser
 from txmon.model.rates import Rates
@@ -39,9 +40,11 @@ class DecodedBatch(FeedBatch):
 
     lines: index of the message of each event. refused: index of the message of each quarantine row.
     The quarantine's own `line` is the message's position, or its index from 1 where it has none.
+    aliases: tokens to be stored with the events, while the key of cards is being changed.
     """
 
     refused: np.ndarray
+    aliases: NewAliases | None = None
 
     def dead_letters(self) -> Iterator[tuple[int, str, bytes]]:
         """Yield (index of the message, reason, row without card numbers) for `Consumer.dead_letter`."""
@@ -57,11 +60,19 @@ class Decoder:
     """Decodes the messages of one source. It learns the source's columns, so keep it for the next batch."""
 
     def __init__(
-        self, feed: Feed, key: PanKey, rates: Rates, *, entity: str = "default", mode: str = "live"
+        self,
+        feed: Feed,
+        key: PanKey,
+        rates: Rates,
+        *,
+        entity: str = "default",
+        mode: str = "live",
+        aliases: Aliases | None = None,
     ) -> None:
-        """Make a decoder; `entity` and `mode` are those of events that name none."""
+        """Make a decoder; `entity` and `mode` are those of events that name none; see `Tokeniser`."""
         self._feed = feed
-        self._converter = Converter(Context(feed, Tokeniser(key), rates, entity, mode))
+        self._tokens = Tokeniser(key, aliases)
+        self._converter = Converter(Context(feed, self._tokens, rates, entity, mode))
         self._json = JsonRows(feed)
         self._xml = XmlRows(feed.nested) if feed.nested and feed.nested.of == "xml" else None
 
@@ -87,7 +98,9 @@ class Decoder:
                 tables.append(events)
                 owners.append(lines)
             refused += rows
-        return _batch(tables, owners, refused, position)
+        batch = _batch(tables, owners, refused, position)
+        aliases = self._tokens.take_new()
+        return batch if aliases is None else replace(batch, aliases=aliases)
 
     def _chunks(self, payloads: Sequence[bytes]) -> Iterator[Chunk]:
         # what nearly every stream sends, one object a message, is looked at as one text

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 import pyarrow as pa
 
+from txmon.model.aliases import Aliases
 from txmon.model.keys import PanKey
 from txmon.model.rates import Rates
 from txmon.pipeline.work import Decoded, Refusal, Sender
@@ -22,8 +23,9 @@ from txmon.streams.quarantine import quarantine_rows
 class FeedIntake:
     """Decodes with the feeds that ship or that were named by file. Not for two threads at once."""
 
-    def __init__(self, key: PanKey, rates: Rates) -> None:
-        self._key, self._rates = key, rates
+    def __init__(self, key: PanKey, rates: Rates, aliases: Aliases | None = None) -> None:
+        """Make an intake; `aliases` are those of the store that the events go to, see `Tokeniser`."""
+        self._key, self._rates, self._aliases = key, rates, aliases
         self._feeds: dict[str, Feed] = {}
         self._decoders: dict[tuple[str, str, str], Decoder] = {}
 
@@ -44,7 +46,14 @@ class FeedIntake:
         decoder = self._decoders.get(named)
         if decoder is None:
             feed = self.feed(sender.feed)
-            decoder = Decoder(feed, self._key, self._rates, entity=sender.entity, mode=sender.mode)
+            decoder = Decoder(
+                feed,
+                self._key,
+                self._rates,
+                entity=sender.entity,
+                mode=sender.mode,
+                aliases=self._aliases,
+            )
             self._decoders[named] = decoder
         return decoder.decode_payloads(payloads)
 
@@ -55,4 +64,4 @@ class FeedIntake:
 
     def with_rates(self, rates: Rates) -> FeedIntake:
         """Return an intake like this one that converts with other rates."""
-        return FeedIntake(self._key, rates)
+        return FeedIntake(self._key, rates, self._aliases)

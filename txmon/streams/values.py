@@ -5,13 +5,14 @@ Owns conversion of one column at a time; never knows which canonical columns dep
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from txmon.model.pan import candidates
 from txmon.streams.faults import Faults, Reason
 from txmon.streams.jsontext import plain_text
 
@@ -220,6 +221,32 @@ def _checked(text: pa.Array, field: str, faults: Faults) -> pa.Array:
     if not lengths.all() and mask_of(pc.equal(text, "")).any():
         text = pc.if_else(pc.equal(text, ""), None, text)
     return text
+
+
+def unremarkable(columns: Mapping[str, pa.Array]) -> frozenset[str]:
+    """Return the columns that `to_text` and a search for card numbers would leave as they are.
+
+    Columns are looked at together, in one pass over their bytes; only plain text is ever named.
+    """
+    plain = [(name, c) for name, c in columns.items() if c.type == pa.string() and c.null_count < len(c)]
+    clean = {n for n, c in columns.items() if c.type == pa.string() and c.null_count == len(c)}
+    if not plain:
+        return frozenset(clean)
+    rows = len(plain[0][1])
+    text = pa.concat_arrays([column for _, column in plain])
+    try:
+        text.validate(full=True)
+    except pa.ArrowInvalid:
+        return frozenset(clean)
+    offsets = np.frombuffer(text.buffers()[1], np.int32)[text.offset : text.offset + len(text) + 1]
+    lengths = np.diff(offsets)
+    data = np.frombuffer(text.buffers()[2] or b"", np.uint8)[offsets[0] : offsets[-1]]
+    nul = np.concatenate(([0], np.cumsum(data == 0)))
+    bad = (lengths > MAX_TEXT_BYTES) | (np.diff(nul[offsets - offsets[0]]) > 0)
+    bad |= (lengths == 0) & text.is_valid().to_numpy(zero_copy_only=False)
+    bad[candidates(text)] = True
+    wrong = bad.reshape(len(plain), rows).any(axis=1)
+    return frozenset(clean | {name for (name, _), found in zip(plain, wrong, strict=True) if not found})
 
 
 def _without_bad_utf8(text: pa.Array, field: str, faults: Faults) -> pa.Array:
