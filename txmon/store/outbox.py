@@ -65,6 +65,17 @@ def pending(conn: sa.Connection, topic: str, *, after: int = 0, limit: int = 100
     return [Stored(*row) for row in conn.execute(query)]
 
 
+def following(conn: sa.Connection, topic: str, after: int, limit: int = 100) -> list[Stored]:
+    """Return messages of a topic with numbers above `after`, whatever their state: for who counts alone."""
+    query = (
+        sa.select(outbox)
+        .where(outbox.c.topic == topic, outbox.c.id > after)
+        .order_by(outbox.c.id)
+        .limit(limit)
+    )
+    return [Stored(*row) for row in conn.execute(query)]
+
+
 def backlog(conn: sa.Connection) -> int:
     """Return how many messages wait."""
     query = sa.select(sa.func.count()).select_from(outbox).where(outbox.c.state == PENDING)
