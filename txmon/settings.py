@@ -88,6 +88,9 @@ class Settings:
     trusted_proxies: tuple[str, ...] = _set((), "addresses or networks whose X-Forwarded-For is believed")
     source_url: str | None = _set(None, "broker or folder that `txmon stream` reads")
     alerts_url: str | None = _set(None, "broker topic that alerts are published to")
+    alerts_scope: str = _set(
+        "neutral", "what is published of an alert; `full` names rules and reasons", one_of=("neutral", "full")
+    )
     # limits of requests
     request_max_bytes: int = _set(1 << 20, "largest body of a request, bytes", low=1024)
     bulk_max_bytes: int = _set(1 << 30, "largest body of a bulk request, bytes", low=1 << 20)
