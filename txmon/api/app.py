@@ -1,0 +1,169 @@
+"""Puts the API together: the gate in front, raw handlers beside, the framework behind.
+
+    app = create_app(service, settings=..., metrics=..., access=..., audit=..., clock=..., log=...)
+
+Every route must be in the table, and every line of the table must have a route: else there is no app.
+Owns the assembly and what the framework says of wrong values.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
+from starlette.exceptions import HTTPException
+
+import txmon
+from txmon.api import alerts, findings, people, proposals, quarantine, rules, system
+from txmon.api.bulk import Bulk
+from txmon.api.context import Exchange, Parts, RawHandler, Receive, Scope, Send, Service
+from txmon.api.contract import contract
+from txmon.api.gate import CALLER, Gate
+from txmon.api.idempotency import Keeper
+from txmon.api.ingest import Feeds, Ingest
+from txmon.api.live import Live
+from txmon.api.pages import plain
+from txmon.api.problems import CONTENT_TYPE, Problem, problem_of
+from txmon.api.table import BY_NAME, TABLE
+from txmon.clock import Clock
+from txmon.errors import ConfigError
+from txmon.metrics import Metrics
+from txmon.pipeline.writer import Log
+from txmon.settings import Settings
+from txmon.store.access import Access
+from txmon.store.audit import AuditLog
+
+_MODULES = (alerts, findings, rules, quarantine, proposals, people, system)
+
+
+class App:
+    """The ASGI application.
+
+    routes: method and path of everything it serves. `close` ends streams and refuses new ones, from any
+    thread; `flush` writes the answers that wait, in the loop, before the service is closed.
+    """
+
+    def __init__(self, parts: Parts) -> None:
+        keeper = Keeper(parts)
+        feeds = Feeds(parts.settings.feed)
+        self._live, self._keeper = Live(parts), keeper
+        raw: dict[str, RawHandler] = {
+            "POST /v1/events": Ingest(parts, keeper, feeds),
+            "POST /v1/events:bulk": Bulk(parts, keeper, feeds),
+            "GET /v1/alerts/stream": self._live,
+        }
+        inner = _framework(parts)
+        self.routes = frozenset(raw) | _names(inner)
+        _require_table(self.routes, frozenset(raw))
+        self._gate = Gate(parts, inner, raw, keeper)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a request."""
+        await self._gate(scope, receive, send)
+
+    def close(self) -> None:
+        """End streams; see the class."""
+        self._live.close()
+
+    async def flush(self) -> None:
+        """Write answers that wait; see the class.
+
+        Raises:
+            TxmonError: the store cannot take them.
+        """
+        await self._keeper.flush()
+
+
+def create_app(
+    service: Service,
+    *,
+    settings: Settings,
+    metrics: Metrics,
+    access: Access,
+    audit: AuditLog,
+    clock: Clock,
+    log: Log,
+    decode: Any = None,
+) -> App:
+    """Return the API of a service.
+
+    Args:
+        decode: makes the decoder of a bulk request for a `Sender`, so that it is decoded beside the writer
+            and not by it; None: the writer decodes.
+
+    Raises:
+        ConfigError: a route is not in the table, or a line of it has no route.
+    """
+    return App(Parts(service, settings, metrics, access, audit, clock, log, decode))
+
+
+def _framework(parts: Parts) -> FastAPI:
+    app = FastAPI(
+        title="txmon", version=txmon.__version__, docs_url=None, redoc_url=None, openapi_url=None,
+        redirect_slashes=False,
+    )  # fmt: skip
+    for module in _MODULES:
+        app.include_router(module.routes(parts))
+    document = contract(app)
+
+    @app.get("/openapi.json")
+    async def openapi() -> Response:
+        return plain(document)
+
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(Exception, _failed)
+    # the framework has handlers of its own for these, which come before that of Exception
+    app.add_exception_handler(Problem, _failed)
+    return app
+
+
+def _names(app: FastAPI) -> frozenset[str]:
+    return frozenset(
+        f"{method} {route.path}"
+        for route in app.routes
+        if isinstance(route, APIRoute)
+        for method in route.methods or ()
+    )
+
+
+def _require_table(routes: frozenset[str], raw: frozenset[str]) -> None:
+    unlisted, unserved = sorted(routes - BY_NAME.keys()), sorted(BY_NAME.keys() - routes)
+    misplaced = sorted(entry.name for entry in TABLE if entry.raw != (entry.name in raw))
+    if unlisted or unserved or misplaced:
+        raise ConfigError(
+            f"routes and table differ: not in the table {unlisted}, not served {unserved}, "
+            f"raw or not {misplaced}; correct txmon/api/table.py"
+        )
+
+
+def _answer(request: Request, problem: Problem) -> Response:
+    exchange: Exchange = request.scope[CALLER]
+    headers = {name.decode(): value.decode() for name, value in problem.headers}
+    body = problem.body(exchange.request_id)
+    return Response(body, problem.status, headers=headers, media_type=CONTENT_TYPE)
+
+
+async def _failed(request: Request, error: Exception) -> Response:
+    return _answer(request, problem_of(error))
+
+
+async def _http(request: Request, _error: Exception) -> Response:
+    return _answer(request, Problem("bad_request", "the request cannot be read; correct its body"))
+
+
+async def _invalid(request: Request, error: Exception) -> Response:
+    """Say where a value is wrong and by which rule; never the value, nor a name that the caller made up."""
+    found = error.errors() if isinstance(error, RequestValidationError) else ()
+    faults = []
+    for fault in found:
+        place = [part for part in fault["loc"] if isinstance(part, (str, int))]
+        if fault["type"] in ("extra_forbidden", "json_invalid"):
+            place = place[:1]
+        faults.append({"in": place, "rule": fault["type"], "message": fault["msg"].partition(", got")[0]})
+    if any(fault["rule"] == "json_invalid" for fault in faults):
+        return _answer(request, Problem("malformed_json", "the body is not JSON; correct it"))
+    where = "; ".join(f"{'.'.join(map(str, f['in']))}: {f['message']}" for f in faults[:5])
+    return _answer(request, Problem("invalid", where or "a value is wrong", more={"faults": faults[:20]}))

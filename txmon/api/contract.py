@@ -1,0 +1,149 @@
+"""The OpenAPI document: what the framework knows of its routes, with ours, the table and the answers added.
+
+Owns the joining; `api/openapi.json` is what it returns, and a test compares them.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+import txmon
+from txmon.api.problems import CODES
+from txmon.api.schemas import ANSWERS, SCHEMAS, TEXT, many, ref
+from txmon.api.table import TABLE, Entry
+
+_JSON, _PROBLEM = "application/json", "application/problem+json"
+_ABOUT = """Events in, decisions out; alerts, rules and people around them.
+
+Errors are RFC 9457 problem details whose `code` never changes its meaning. Send the key as
+`Authorization: Bearer txm_...`. A repeated `Idempotency-Key` gets the same answer; without one an event is
+known by its (source, event_id) and counts once. Personal data is shown to requests that say why, in
+`X-Purpose`, and each such read is recorded."""
+_FEED = {
+    "name": "feed", "in": "query", "required": False, "description": "how rows are read",
+    "schema": {"type": "string", "pattern": "^[a-z0-9][a-z0-9_-]{0,39}$"},
+}  # fmt: skip
+_KEY = {
+    "name": "Idempotency-Key", "in": "header", "required": False,
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
+}  # fmt: skip
+_PURPOSE = {
+    "name": "X-Purpose", "in": "header", "required": False,
+    "description": "why personal data is read; without it, it is left out",
+    "schema": {"type": "string", "minLength": 1, "maxLength": 200, "pattern": r"^[!-~]([ -~]*[!-~])?$"},
+}  # fmt: skip
+_SINCE = {
+    "name": "Last-Event-ID", "in": "header", "required": False, "description": "go on behind this message",
+    "schema": {"type": "string", "pattern": "^[0-9]{1,18}$"},
+}  # fmt: skip
+_MATCH = {
+    "name": "If-None-Match", "in": "header", "required": False, "description": "ETags that the caller has",
+    "schema": {"type": "string", "maxLength": 400, "pattern": r'^(W/)?"[!#-~]*"$'},
+}  # fmt: skip
+_TAGGED = ("GET /v1/alerts", "GET /v1/hits", "GET /v1/rules", "GET /v1/quarantine", "GET /v1/proposals")
+_PERSONAL = (
+    "GET /v1/alerts", "GET /v1/alerts/{alert_id}", "GET /v1/alerts/stream", "GET /v1/hits",
+    "GET /v1/quarantine/{row_id}", "GET /v1/proposals/{proposal_id}", "GET /v1/audit",
+)  # fmt: skip
+_BODIES: dict[str, dict[str, Any]] = {
+    "POST /v1/events": {
+        _JSON: {"schema": {"anyOf": [ref("Event"), many(ref("Event")) | {"maxItems": 1000}]}},
+        "application/x-ndjson": {"schema": {"type": "string", "description": "one JSON object a line"}},
+        "application/xml": {"schema": {"type": "string", "description": "for feeds that read XML"}},
+    },
+    "POST /v1/events:bulk": {
+        "application/vnd.apache.arrow.stream": {"schema": {"type": "string", "format": "binary"}},
+        "application/x-ndjson": {"schema": {"type": "string", "description": "one JSON object a line"}},
+    },
+}  # fmt: skip
+_USUAL = (400, 401, 403, 404, 413, 415, 422, 429, 500, 503)
+
+
+def contract(app: FastAPI) -> dict[str, Any]:
+    """Return the document."""
+    found = get_openapi(title="txmon", version=txmon.__version__, description=_ABOUT, routes=app.routes)
+    components = found.setdefault("components", {})
+    schemas: dict[str, Any] = components.setdefault("schemas", {})
+    for name in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(name, None)
+    schemas |= SCHEMAS
+    components["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer", "bearerFormat": "txm_..."}}
+    components["responses"] = {
+        "Problem": {"description": "A problem", "content": {_PROBLEM: {"schema": ref("Problem")}}}
+    }
+    found["x-problem-codes"] = {code: {"status": s, "title": t} for code, (s, t) in sorted(CODES.items())}
+    paths: dict[str, Any] = {}
+    for entry in TABLE:
+        made = found["paths"].get(entry.path, {}).get(entry.method.lower(), {})
+        paths.setdefault(entry.path, {})[entry.method.lower()] = _operation(entry, made)
+    found["paths"] = paths
+    return found
+
+
+def _operation(entry: Entry, made: dict[str, Any]) -> dict[str, Any]:
+    operation: dict[str, Any] = {
+        "summary": entry.summary,
+        "operationId": _identifier(entry),
+        "tags": [_tag(entry.path)],
+        "description": _who(entry),
+        "security": [] if entry.public else [{"key": []}],
+    }
+    parameters = list(made.get("parameters", []))
+    name = entry.name
+    if name in _BODIES:
+        parameters.append(_FEED)
+        operation["requestBody"] = {"required": True, "content": _BODIES[name]}
+    elif "requestBody" in made:
+        operation["requestBody"] = made["requestBody"]
+    extra = ((_KEY, entry.method == "POST"), (_PURPOSE, name in _PERSONAL), (_MATCH, name in _TAGGED))
+    parameters += [parameter for parameter, there in extra if there]
+    if name == "GET /v1/alerts/stream":
+        parameters.append(_SINCE)
+    if parameters:
+        operation["parameters"] = parameters
+    operation["responses"] = _responses(entry)
+    return operation
+
+
+def _responses(entry: Entry) -> dict[str, Any]:
+    name = entry.name
+    found: dict[str, Any] = {}
+    for status, schema in ANSWERS.get(name, {}).items():
+        found[str(status)] = {"description": entry.summary, "content": {_JSON: {"schema": schema}}}
+    if name == "GET /v1/alerts/stream":
+        found["200"] = {
+            "description": "Server-sent events",
+            "content": {"text/event-stream": {"schema": TEXT}},
+        }
+    if name == "GET /metrics":
+        text = {"schema": TEXT}
+        kinds = ("text/plain", "application/openmetrics-text")
+        found["200"] = {"description": "Metrics", "content": dict.fromkeys(kinds, text)}
+    if entry.method == "GET" and not entry.public and not entry.raw and name != "GET /v1/status":
+        found["304"] = {"description": "The caller has it already"}
+    problems = _USUAL if not entry.public else (500,)
+    more = {"PATCH": (409, 412, 428), "POST": (409, 412), "DELETE": (409, 412)}.get(entry.method, ())
+    for status in (*problems, *more):
+        found.setdefault(str(status), {"$ref": "#/components/responses/Problem"})
+    return dict(sorted(found.items()))
+
+
+def _who(entry: Entry) -> str:
+    if entry.public:
+        return "Public."
+    scopes = " or ".join(f"`{scope}`" for scope in sorted(entry.scopes))
+    roles = " or ".join(f"`{role}`" for role in sorted(entry.roles)) or "any"
+    return f"Scope {scopes}; role {roles}{'; people only' if entry.people else ''}."
+
+
+def _identifier(entry: Entry) -> str:
+    words = entry.path.replace(":", "_").replace("{", "").replace("}", "").replace(".", "_").split("/")
+    return "_".join([entry.method.lower(), *[word for word in words if word and word != "v1"]])
+
+
+def _tag(path: str) -> str:
+    first = path.removeprefix("/v1/").strip("/").partition("/")[0].partition(":")[0]
+    return first if path.startswith("/v1/") else "service"

@@ -1,0 +1,123 @@
+"""`POST /v1/events`: one event or a few, scored and stored before the answer.
+
+The hot way: one read of the body, checks on bytes, one hand-over to the writer, one answer. Owns this route;
+everything about who may send was decided at the gate.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Sequence
+from urllib.parse import parse_qsl
+
+from txmon.api.bodies import JSON, NDJSON, XML, json_rows, line_rows, media_type, read_body
+from txmon.api.context import Answer, Exchange, Parts
+from txmon.api.decisions import answer_many, answer_one
+from txmon.api.handover import Handover
+from txmon.api.idempotency import Keeper, idempotency_key
+from txmon.api.problems import Problem
+from txmon.errors import ConfigError, FeedError
+from txmon.pipeline.work import Outcome, RowOutcome, Sender, Work
+from txmon.streams.feedfile import load_feed
+
+_FEED = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
+
+
+class Feeds:
+    """Which feeds a request may name: those that ship, by name, and the service's own."""
+
+    def __init__(self, own: str) -> None:
+        self._own = own
+        self._known = {own}
+
+    def of(self, exchange: Exchange) -> str:
+        """Return the feed of a request.
+
+        Raises:
+            Problem: unknown_feed, bad_request.
+        """
+        query = exchange.scope.get("query_string", b"")
+        if not query:
+            return self._own
+        given = parse_qsl(query.decode("latin-1"), keep_blank_values=True)
+        if [name for name, _ in given] != ["feed"]:
+            raise Problem("bad_request", "this route takes one parameter, `feed`")
+        name = str(given[0][1])
+        if name not in self._known:
+            self._learn(name)
+        return name
+
+    def _learn(self, name: str) -> None:
+        try:
+            if not _FEED.fullmatch(name):
+                raise ConfigError("no name of a feed")
+            load_feed(name)
+        except (ConfigError, FeedError):
+            raise Problem(
+                "unknown_feed", "no feed of this name ships; `txmon feeds list` names them"
+            ) from None
+        self._known.add(name)
+
+
+class Ingest:
+    """The handler."""
+
+    def __init__(self, parts: Parts, keeper: Keeper, feeds: Feeds) -> None:
+        self._parts, self._keeper, self._feeds = parts, keeper, feeds
+        self._handover: Handover | None = None
+
+    async def __call__(self, exchange: Exchange) -> Answer:
+        """Answer a request."""
+        settings, headers = self._parts.settings, exchange.headers
+        kind = media_type(headers.get(b"content-type")) or JSON
+        if kind not in (JSON, NDJSON, *XML):
+            raise Problem("unsupported_media_type", f"send {JSON} or {NDJSON}; Arrow goes to the bulk route")
+        if headers.get(b"content-encoding", b"identity") != b"identity":
+            raise Problem("unsupported_media_type", "bodies are read as they are; send it unpacked")
+        sender = self._parts.sender(exchange.who, self._feeds.of(exchange))
+        key = idempotency_key(headers)
+        body = await read_body(exchange.receive, headers.get(b"content-length"), settings.request_max_bytes)
+        if key is None:
+            return await self._score(exchange, kind, body, sender)
+        return await self._keeper.once(exchange, key, body, lambda: self._score(exchange, kind, body, sender))
+
+    async def _score(self, exchange: Exchange, kind: str, body: bytes, sender: Sender) -> Answer:
+        settings = self._parts.settings
+        single = False
+        if kind == JSON:
+            rows, single = json_rows(body, settings.json_depth_max, settings.request_items_max)
+        elif kind == NDJSON:
+            rows = line_rows(body, settings.json_depth_max, settings.request_items_max)
+        else:
+            rows, single = [_document(body)], True
+        if not rows:
+            return answer_many((), explained=exchange.explained)
+        outcome = await self._submit(rows, sender)
+        # what duplicates led to before is read from the store, which may take a moment
+        found = await asyncio.to_thread(_rows, outcome) if outcome.duplicates else outcome.rows
+        if single:
+            return answer_one(found, explained=exchange.explained)
+        return answer_many(found, explained=exchange.explained)
+
+    async def _submit(self, rows: Sequence[bytes], sender: Sender) -> Outcome:
+        if self._handover is None or self._handover.loop is not asyncio.get_running_loop():
+            self._handover = Handover(self._parts.settings.decision_timeout_ms / 1000)
+        work = Work(sender, "http", self._parts.clock.now_us(), rows)
+        future, told = self._handover.ticket()
+        try:
+            self._parts.service.submit(work, told)
+        except BaseException:
+            future.cancel()
+            raise
+        return await future
+
+
+def _rows(outcome: Outcome) -> list[RowOutcome]:
+    return outcome.rows
+
+
+def _document(body: bytes) -> bytes:
+    if not body.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
+        raise Problem("bad_request", "the body is not an XML document")
+    return body

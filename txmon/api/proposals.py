@@ -1,0 +1,137 @@
+"""What waits for a second person: listed, shown, decided on.
+
+Owns these routes, and what follows an approval outside its transaction: a corrected row is sent, a config is
+put in force. Who may decide is the proposals' own part; what a kind means is its owner's.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+from fastapi import APIRouter, Response
+
+from txmon.api.changes import change
+from txmon.api.context import Exchange, Parts
+from txmon.api.pages import cached, key_of, page, plain
+from txmon.api.personal import Asked, note_read
+from txmon.api.problems import Problem
+from txmon.api.quarantine import FIX, fixed
+from txmon.api.rules import ACTIVATION, activate, staged_as
+from txmon.api.shapes import Decision, OurId, ProposalFilter, query
+from txmon.clock import rfc3339
+from txmon.errors import NotFound, StoreConflict
+from txmon.store import Tx, foureyes
+from txmon.store.foureyes import Proposal
+from txmon.store.identity import Principal
+from txmon.store.schema import proposals
+
+_PERSONAL = (FIX, "erasure")  # kinds whose body may name people
+
+
+def routes(parts: Parts) -> APIRouter:
+    """Return the routes."""
+    router = APIRouter()
+
+    @router.get("/v1/proposals")
+    def list_proposals(exchange: Asked, which: query(ProposalFilter)) -> Response:  # type: ignore[valid-type]
+        return _listed(parts, exchange, which)
+
+    @router.get("/v1/proposals/{proposal_id}")
+    def show_proposal(exchange: Asked, proposal_id: OurId) -> Response:
+        found = _get(parts, exchange.who, proposal_id)
+        personal = found.kind not in _PERSONAL or note_read(parts, exchange, "proposal.read", proposal_id)
+        return cached(exchange, _shown(found, personal=personal))
+
+    @router.post("/v1/proposals/{proposal_id}/decision")
+    def decide_proposal(exchange: Asked, proposal_id: OurId, decision: Decision) -> Response:
+        return plain(_decide(parts, exchange, proposal_id, decision))
+
+    @router.post("/v1/proposals/{proposal_id}/withdrawal")
+    def withdraw_proposal(exchange: Asked, proposal_id: OurId) -> Response:
+        def withdraw(tx: Tx) -> Proposal:
+            return parts.access.proposals.withdraw(tx, proposal_id, exchange.who)
+
+        return plain(_shown(change(parts, withdraw), personal=False))
+
+    return router
+
+
+def _listed(parts: Parts, exchange: Exchange, which: ProposalFilter) -> Response:
+    where = [proposals.c.state == which.state]
+    if which.kind is not None:
+        where.append(proposals.c.kind == which.kind)
+    after = key_of(which.cursor, int, str)
+    if after is not None:
+        here = sa.tuple_(proposals.c.created_us, proposals.c.id)
+        where.append(here < sa.tuple_(*map(sa.literal, after)))
+    order = (proposals.c.created_us.desc(), proposals.c.id.desc())
+    found = sa.select(proposals.c.id).where(*where).order_by(*order).limit(which.limit + 1)
+    with parts.store.read() as conn:
+        numbers = conn.execute(found).scalars().all()
+        shown = [foureyes.get(conn, number) for number in numbers[: which.limit]]
+    more = len(numbers) > which.limit
+    last = (shown[-1].created_us, shown[-1].id) if more else None
+    mine = [each for each in shown if _touches(exchange.who, each)]
+    return page(exchange, [_shown(each, personal=each.kind not in _PERSONAL) for each in mine], last)
+
+
+def _get(parts: Parts, who: Principal, proposal_id: str) -> Proposal:
+    with parts.store.read() as conn:
+        found = foureyes.get(conn, proposal_id)
+    if not _touches(who, found):
+        raise NotFound("there is no such proposal")
+    return found
+
+
+def _touches(who: Principal, proposal: Proposal) -> bool:
+    """Whether a proposal is about what this one may see."""
+    mode, entity = proposal.body.get("mode"), proposal.body.get("entity")
+    return not isinstance(mode, str) or not isinstance(entity, str) or who.may_touch(mode, entity)
+
+
+def _shown(proposal: Proposal, *, personal: bool) -> dict[str, Any]:
+    return {
+        "proposal_id": proposal.id,
+        "kind": proposal.kind,
+        "state": proposal.state,
+        "version": proposal.version,
+        "author": proposal.author,
+        "editors": sorted(proposal.editors),
+        "created": rfc3339(proposal.created_us),
+        "decided": None if proposal.decided_us is None else rfc3339(proposal.decided_us),
+        "decided_by": proposal.decided_by,
+        "reason": proposal.reason,
+        "body": proposal.body if personal else None,
+    }
+
+
+def _decide(parts: Parts, exchange: Exchange, proposal_id: str, decision: Decision) -> dict[str, Any]:
+    found = _get(parts, exchange.who, proposal_id)
+    config = None
+    if decision.approve and found.kind == ACTIVATION and found.state == foureyes.PENDING:
+        config = staged_as(parts, str(found.body.get("config")))
+    if decision.approve and found.kind == FIX and exchange.who.mode is not None:
+        raise Problem("forbidden", "a row of the quarantine takes a key that is limited to no mode")
+
+    def decide(tx: Tx) -> Proposal:
+        return parts.access.proposals.decide(
+            tx,
+            proposal_id,
+            exchange.who,
+            decision.approve,
+            decision.reason or "",
+            version=decision.version,
+        )
+
+    settled = change(parts, decide)
+    answer = _shown(settled, personal=False)
+    if decision.approve and settled.kind == FIX:
+        try:
+            answer["outcome"] = fixed(parts, exchange, settled.body, settled.id)
+        except StoreConflict as error:
+            answer["outcome"] = {"state": "unchanged", "detail": error.detail}
+    if config is not None:
+        activate(parts, settled, config)
+        answer["outcome"] = {"state": "warming", "config": config.id}
+    return answer

@@ -1,0 +1,229 @@
+"""JSON Schemas of what the API takes and gives, for the contract.
+
+The event is made from the one canonical schema; the answers are written here, and a test holds the running
+service to them. Owns schemas; checks nothing itself.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pyarrow as pa
+
+from txmon.model.schema import FIELDS, KINDS, MODES, STATUSES
+from txmon.pipeline.work import REASON_CODES
+
+Schema = dict[str, Any]
+TEXT: Schema = {"type": "string"}
+NUMBER: Schema = {"type": "number"}
+WHOLE: Schema = {"type": "integer"}
+FLAG: Schema = {"type": "boolean"}
+ANYTHING: Schema = {}
+TIME: Schema = {"type": "string", "format": "date-time"}
+_MADE_HERE = ("ingest_seq", "amount_base_minor", "base_currency", "rate_date", "unconverted", "auth_is_final")
+
+
+def maybe(schema: Schema) -> Schema:
+    """A value or null."""
+    return {"anyOf": [schema, {"type": "null"}]}
+
+
+def many(schema: Schema) -> Schema:
+    """A list."""
+    return {"type": "array", "items": schema}
+
+
+def one_of(*values: str) -> Schema:
+    """One of some words."""
+    return {"type": "string", "enum": list(values)}
+
+
+def thing(optional: Schema | None = None, **required: Schema) -> Schema:
+    """An object with these members."""
+    return {"type": "object", "properties": required | (optional or {}), "required": list(required)}
+
+
+def paged(item: Schema, **more: Schema) -> Schema:
+    """A page of a list."""
+    return thing(items=many(item), next_cursor=maybe(TEXT), **more)
+
+
+def ref(name: str) -> Schema:
+    """A named schema."""
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def _event_value(field_type: pa.DataType) -> Schema:
+    if pa.types.is_int64(field_type):
+        return WHOLE
+    if pa.types.is_boolean(field_type):
+        return FLAG
+    if pa.types.is_float64(field_type):
+        return NUMBER
+    if pa.types.is_timestamp(field_type):
+        return TIME
+    if pa.types.is_list(field_type):
+        holder = {"party": TEXT, "role": TEXT, "valid_from": TIME, "valid_to": TIME}
+        return many({"type": "object", "properties": {k: maybe(v) for k, v in holder.items()}})
+    if pa.types.is_map(field_type):
+        return {"type": "object", "additionalProperties": maybe(TEXT)}
+    return TEXT
+
+
+def event() -> Schema:
+    """Return an event of the native feed."""
+    words = {"kind": KINDS, "status": STATUSES, "mode": MODES}
+    properties: dict[str, Schema] = {}
+    for field in FIELDS:
+        if field.name in _MADE_HERE:
+            continue
+        value = one_of(*words[field.name]) if field.name in words else _event_value(field.type)
+        properties[field.name] = maybe(value) | {"description": field.doc}
+    properties["event_id"] = TEXT | {"description": properties["event_id"]["description"]}
+    properties["event_time"] = TIME | {"description": "when it happened, RFC 3339"}
+    properties["amount"] = {
+        "anyOf": [NUMBER, TEXT, {"type": "null"}],
+        "description": "decimal, major units of `currency`; or give amount_minor",
+    }
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": ["event_id", "event_time"],
+        "description": "An event of the native feed; other feeds take their source's own form",
+        "examples": [
+            {"event_id": "p-1", "event_time": "2026-01-05T12:00:00Z", "amount": "25.00", "currency": "EUR",
+             "payer": "acct-1", "payee": "acct-2"}
+        ],
+    }  # fmt: skip
+
+
+_HIT_ANSWER = thing(
+    rule_id=TEXT, rule_version=WHOLE, typology=TEXT, severity=TEXT, score=NUMBER, explanation=TEXT,
+    alert_id=maybe(TEXT),
+)  # fmt: skip
+_DECISION = thing(
+    {
+        "hits": many(_HIT_ANSWER),
+        "alerts": many(TEXT),
+        "reason": maybe(TEXT) | {"description": "why it is in quarantine"},
+        "quarantine_id": maybe(WHOLE),
+        "index": WHOLE | {"description": "of the row in the request"},
+        "code": WHOLE | {"description": "403 where the key may not send this event"},
+    },
+    status=one_of("accepted", "duplicate", "quarantined"),
+    decision_id=maybe(TEXT) | {"description": "the same however often the event is sent"},
+    recommendation=one_of("allow", "review", "hold"),
+    reason_code=one_of(*REASON_CODES),
+    late=FLAG,
+    warming=FLAG,
+    duplicate=FLAG,
+)
+_RESULTS = thing(results=many(_DECISION))
+_SUMS = thing(
+    {"hits": WHOLE, "alerts": WHOLE}, rows=WHOLE, accepted=WHOLE, duplicates=WHOLE, quarantined=WHOLE,
+    last_seq=WHOLE,
+)  # fmt: skip
+_HIT = thing(
+    {"subject_id": TEXT, "explanation": TEXT, "features": ANYTHING, "change": TEXT},
+    hit_id=WHOLE, source=TEXT, event_id=TEXT, rule_id=TEXT, rule_version=WHOLE, subject_type=TEXT,
+    score=NUMBER, trigger=TEXT, entity=TEXT, mode=TEXT, leg=maybe(TEXT), event_time=TIME, as_of=maybe(TIME),
+)  # fmt: skip
+_ALERT = thing(
+    {
+        "subject_type": TEXT, "severity": TEXT, "score": NUMBER, "protect": FLAG, "hit_count": WHOLE,
+        "typologies": many(TEXT), "rule_ids": many(TEXT), "first_event_time": TIME, "last_event_time": TIME,
+        "personal": FLAG, "subject_id": TEXT, "explanation": TEXT, "state_reason": maybe(TEXT),
+        "parts": ANYTHING, "holders_first": ANYTHING, "holders_latest": ANYTHING, "hits": many(_HIT),
+        "events": many({"type": "object"}),
+    },
+    alert_id=TEXT, entity=TEXT, mode=TEXT, recommendation=TEXT, opened_time=TIME, opened_source=TEXT,
+    opened_event_id=TEXT, revision=WHOLE, state=TEXT, historic=FLAG, version=WHOLE, created=TIME,
+    changed=TIME,
+)  # fmt: skip
+_RULE = thing(
+    {"rule": {"type": "object"}, "days": WHOLE},
+    rule_id=TEXT, version=WHOLE, title=TEXT, status=TEXT, typology=TEXT, severity=TEXT, subject=TEXT,
+    score=NUMBER, protect=FLAG, signal=FLAG, fired=WHOLE,
+)  # fmt: skip
+_CHANGE = thing(rule_id=TEXT, **{"from": ANYTHING, "to": ANYTHING})
+_ROW = thing(
+    {"event_id": maybe(TEXT), "value": maybe(TEXT), "message": TEXT, "raw": TEXT},
+    id=WHOLE, feed=TEXT, line=maybe(WHOLE), field=maybe(TEXT), reason=TEXT, state=TEXT, tries=WHOLE,
+    resubmitted_as=maybe(TEXT), received=TIME,
+)  # fmt: skip
+_PROPOSAL = thing(
+    {"outcome": {"type": "object"}},
+    proposal_id=TEXT, kind=TEXT, state=TEXT, version=WHOLE, author=TEXT, editors=many(TEXT), created=TIME,
+    decided=maybe(TIME), decided_by=maybe(TEXT), reason=maybe(TEXT), body=maybe({"type": "object"}),
+)  # fmt: skip
+_PERSON = thing(
+    person_id=TEXT, name=TEXT, roles=many(TEXT), entities=maybe(many(TEXT)), state=TEXT, created=TIME,
+    created_by=TEXT,
+)  # fmt: skip
+_KEY = thing(
+    key_id=TEXT, prefix=TEXT, person_id=maybe(TEXT), name=TEXT, roles=maybe(many(TEXT)), scopes=many(TEXT),
+    mode=maybe(TEXT), entities=maybe(many(TEXT)), state=TEXT, created=TIME, expires=maybe(TIME),
+    last_used=maybe(TIME), revoked=maybe(TIME), replaced_by=maybe(TEXT),
+)  # fmt: skip
+_READ = thing(
+    {"subject": maybe(TEXT), "purpose": maybe(TEXT)},
+    id=WHOLE, at=TIME, identity=TEXT, key_id=maybe(TEXT), action=TEXT,
+)  # fmt: skip
+_PROBLEM = thing(
+    {
+        "reason": TEXT, "faults": many({"type": "object"}), "stored": ref("Sums"),
+        "quarantine_id": maybe(WHOLE),
+    },
+    type=TEXT, title=TEXT, status=WHOLE, detail=TEXT, code=TEXT, instance=TEXT,
+)  # fmt: skip
+_PROPOSED = thing(proposal_id=TEXT)
+_STATE = thing(state=TEXT)
+
+SCHEMAS: dict[str, Schema] = {
+    "Event": event(), "Decision": _DECISION, "Results": _RESULTS, "Sums": _SUMS, "Hit": _HIT, "Alert": _ALERT,
+    "Rule": _RULE, "QuarantineRow": _ROW, "Proposal": _PROPOSAL, "Person": _PERSON, "Key": _KEY,
+    "Read": _READ, "Problem": _PROBLEM,
+}  # fmt: skip
+_MADE = thing(key_id=TEXT, token=TEXT | {"description": "shown this once"}, proposal_id=maybe(TEXT))
+# route -> status -> schema of its answers that are no errors
+ANSWERS: dict[str, dict[int, Schema]] = {
+    "POST /v1/events": {200: {"anyOf": [ref("Decision"), ref("Results")]}},
+    "POST /v1/events:bulk": {200: ref("Sums")},
+    "GET /v1/alerts": {200: paged(ref("Alert"))},
+    "GET /v1/alerts/{alert_id}": {200: ref("Alert")},
+    "PATCH /v1/alerts/{alert_id}": {
+        200: thing(alert_id=TEXT, state=TEXT, version=WHOLE),
+        202: thing(proposal_id=TEXT, alert_id=TEXT, state=TEXT),
+    },
+    "GET /v1/hits": {200: paged(ref("Hit"))},
+    "GET /v1/entities": {200: paged(thing(entity=TEXT, alerts={"type": "object"}))},
+    "GET /v1/rules": {200: paged(ref("Rule"), days=WHOLE, config=TEXT, pack_hash=TEXT)},
+    "GET /v1/rules/{rule_id}": {200: ref("Rule")},
+    "GET /v1/rules:staged": {200: thing(in_force=TEXT, staged=maybe(TEXT), changes=many(_CHANGE))},
+    "POST /v1/rules:activate": {202: thing(proposal_id=TEXT, changes=many(_CHANGE))},
+    "GET /v1/quarantine": {200: paged(ref("QuarantineRow"))},
+    "GET /v1/quarantine/{row_id}": {200: ref("QuarantineRow")},
+    "POST /v1/quarantine/{row_id}/resubmit": {200: _STATE},
+    "POST /v1/quarantine/{row_id}/fix": {202: _PROPOSED},
+    "POST /v1/quarantine/{row_id}/drop": {200: _STATE},
+    "GET /v1/proposals": {200: paged(ref("Proposal"))},
+    "GET /v1/proposals/{proposal_id}": {200: ref("Proposal")},
+    "POST /v1/proposals/{proposal_id}/decision": {200: ref("Proposal")},
+    "POST /v1/proposals/{proposal_id}/withdrawal": {200: ref("Proposal")},
+    "GET /v1/people": {200: paged(ref("Person"))},
+    "POST /v1/people": {202: thing(person_id=TEXT, proposal_id=TEXT)},
+    "POST /v1/people/{person_id}/grants": {202: thing(person_id=TEXT, proposal_id=TEXT)},
+    "DELETE /v1/people/{person_id}": {200: thing(person_id=TEXT, state=TEXT)},
+    "GET /v1/keys": {200: paged(ref("Key"))},
+    "POST /v1/keys": {201: _MADE},
+    "POST /v1/keys/{key_id}/rotation": {201: _MADE},
+    "DELETE /v1/keys/{key_id}": {200: thing(key_id=TEXT, state=TEXT)},
+    "GET /v1/audit": {200: paged(ref("Read"))},
+    "GET /v1/status": {200: {"type": "object"}},
+    "GET /livez": {200: thing(alive=FLAG)},
+    "GET /readyz": {
+        200: thing(ready=FLAG, reasons=many(TEXT)),
+        503: thing(ready=FLAG, reasons=many(TEXT)),
+    },
+    "GET /openapi.json": {200: {"type": "object"}},
+}

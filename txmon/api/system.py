@@ -1,0 +1,83 @@
+"""What operators and auditors ask: alive, ready, how far, metrics, who read what.
+
+Owns these routes.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, Response
+
+from txmon.api.context import Exchange, Parts
+from txmon.api.pages import key_of, page, plain
+from txmon.api.personal import Asked, note_read, require_purpose
+from txmon.api.shapes import AuditFilter, micros, query
+from txmon.clock import rfc3339
+from txmon.store import audit
+
+_REASONS_ONLY = ("config", "staged_config", "activation", "rules")  # of the status: about rules
+
+
+def routes(parts: Parts) -> APIRouter:
+    """Return the routes."""
+    router = APIRouter()
+
+    @router.get("/livez")
+    async def live() -> Response:
+        return plain({"alive": True})
+
+    @router.get("/readyz")
+    async def ready() -> Response:
+        reasons = parts.service.readiness()
+        return plain({"ready": not reasons, "reasons": reasons}, 503 if reasons else 200)
+
+    @router.get("/metrics")
+    def metrics(exchange: Asked) -> Response:
+        body, kind = parts.metrics.render(exchange.headers.get(b"accept", b"").decode("latin-1"))
+        return Response(body, headers={"content-type": kind})
+
+    @router.get("/v1/status")
+    def status(exchange: Asked) -> Response:
+        found = parts.service.status()
+        if not exchange.explained:
+            found = {name: value for name, value in found.items() if name not in _REASONS_ONLY}
+        return plain(found)
+
+    @router.get("/v1/audit")
+    def list_reads(exchange: Asked, which: query(AuditFilter)) -> Response:  # type: ignore[valid-type]
+        return _reads(parts, exchange, which)
+
+    return router
+
+
+def _reads(parts: Parts, exchange: Exchange, which: AuditFilter) -> Response:
+    if which.subject is not None:
+        require_purpose(exchange, "whose data was read")
+    after = key_of(which.cursor, int)
+    with parts.store.read() as conn:
+        found = audit.read(
+            conn,
+            identity=which.identity,
+            action=which.action,
+            subject=which.subject,
+            from_us=micros(which.since),
+            to_us=micros(which.until),
+            before=None if after is None else int(after[0]),
+            limit=which.limit + 1,
+        )
+    shown, more = found[: which.limit], len(found) > which.limit
+    personal = note_read(parts, exchange, "audit.read", which.subject)
+    items = [_read_shown(each, personal=personal) for each in shown]
+    return page(exchange, items, (shown[-1].id,) if more else None)
+
+
+def _read_shown(read: audit.Read, *, personal: bool) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "id": read.id,
+        "at": rfc3339(read.at_us),
+        "identity": read.identity,
+        "key_id": read.key_id,
+        "action": read.action,
+    }
+    return found | {"subject": read.subject, "purpose": read.purpose} if personal else found

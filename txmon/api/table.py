@@ -1,0 +1,121 @@
+"""Every route and who may use it: the one place where this is said.
+
+A request passes if its key has one of the route's scopes and its owner one of the route's roles; a route
+for people refuses services. What a handler checks besides (whose key, which kind of proposal, which mode and
+entity) only takes away. Owns data; a route that is not here is not served.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from txmon.store.identity import ENROL, ROLES, SCOPES, Principal
+
+INGEST, EXPLAIN, READ, ADMIN = "ingest", "explain", "read", "admin"
+_WORKERS = frozenset(("analyst", "approver", "safeguarding"))
+_READERS = _WORKERS | {"auditor"}
+_ANYBODY = ROLES
+_NONE: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A route.
+
+    scopes, roles: any one of each is enough; no scopes: public. people: refuses services. raw: served by
+    a handler of ours beside the framework. secret: its answers are never kept.
+    """
+
+    method: str
+    path: str
+    scopes: frozenset[str]
+    roles: frozenset[str]
+    summary: str
+    people: bool = False
+    raw: bool = False
+    secret: bool = False
+
+    @property
+    def public(self) -> bool:
+        """Whether it is served without a key."""
+        return not self.scopes
+
+    @property
+    def name(self) -> str:
+        """Method and path."""
+        return f"{self.method} {self.path}"
+
+    def admits(self, who: Principal) -> bool:
+        """Whether the table lets this one pass."""
+        if self.public:
+            return True
+        scope = bool(self.scopes & who.scopes)
+        role = not self.roles or bool(self.roles & who.roles)
+        return scope and role and (who.is_person or not self.people)
+
+
+def _entry(name: str, scopes: str | Iterable[str], roles: Iterable[str], summary: str, **more: bool) -> Entry:
+    method, _, path = name.partition(" ")
+    wanted = frozenset((scopes,) if isinstance(scopes, str) else scopes)
+    return Entry(method, path, wanted, frozenset(roles), summary, **more)
+
+
+TABLE: tuple[Entry, ...] = (
+    # events
+    _entry("POST /v1/events", INGEST, ("ingest",), "Score one event or a few, answer at once", raw=True),
+    _entry("POST /v1/events:bulk", INGEST, ("ingest",), "Score a stream of events", raw=True),
+    # alerts
+    _entry("GET /v1/alerts", READ, _READERS, "List alerts"),
+    _entry("GET /v1/alerts/stream", READ, _READERS, "Alerts as they open and grow", raw=True),
+    _entry("GET /v1/alerts/{alert_id}", READ, _READERS, "An alert with what it rests on"),
+    _entry("PATCH /v1/alerts/{alert_id}", READ, _WORKERS, "Move an alert to another state", people=True),
+    _entry("GET /v1/hits", EXPLAIN, _READERS, "List hits"),
+    _entry("GET /v1/entities", READ, _READERS, "Reporting entities and how many alerts they have"),
+    # rules
+    _entry("GET /v1/rules", EXPLAIN, _READERS, "The rules at work and how often they fired"),
+    _entry("GET /v1/rules/{rule_id}", EXPLAIN, _READERS, "A rule as it was written"),
+    _entry("GET /v1/rules:staged", EXPLAIN, _READERS, "What the rule files would change"),
+    _entry(
+        "POST /v1/rules:activate", EXPLAIN, _WORKERS, "Propose to put the rule files in force", people=True
+    ),
+    # quarantine
+    _entry("GET /v1/quarantine", READ, _READERS, "List rows that are no events"),
+    _entry("GET /v1/quarantine/{row_id}", READ, _READERS, "A row as it came"),
+    _entry(
+        "POST /v1/quarantine/{row_id}/resubmit", READ, _WORKERS, "Try a row again as it is", people=True
+    ),
+    _entry("POST /v1/quarantine/{row_id}/fix", READ, _WORKERS, "Propose a changed row", people=True),
+    _entry("POST /v1/quarantine/{row_id}/drop", READ, _WORKERS, "Give a row up", people=True),
+    # four eyes
+    _entry("GET /v1/proposals", READ, _READERS | {"admin"}, "List what waits for a second person"),
+    _entry("GET /v1/proposals/{proposal_id}", READ, _READERS | {"admin"}, "A proposal"),
+    _entry(
+        "POST /v1/proposals/{proposal_id}/decision", READ, ("approver", "safeguarding", "admin"),
+        "Approve or reject a proposal", people=True,
+    ),
+    _entry(
+        "POST /v1/proposals/{proposal_id}/withdrawal", READ, _WORKERS | {"admin"}, "Take a proposal back",
+        people=True,
+    ),
+    # people and keys
+    _entry("GET /v1/people", ADMIN, ("admin", "auditor"), "List people"),
+    _entry("POST /v1/people", ADMIN, ("admin",), "Name a person and propose roles", people=True),
+    _entry("POST /v1/people/{person_id}/grants", ADMIN, ("admin",), "Propose other roles", people=True),
+    _entry("DELETE /v1/people/{person_id}", ADMIN, ("admin",), "Lock a person out", people=True),
+    _entry("GET /v1/keys", SCOPES, _ANYBODY, "List keys; one's own if not an administrator"),
+    _entry("POST /v1/keys", SCOPES, _ANYBODY, "Make a key", people=True, secret=True),
+    _entry(
+        "POST /v1/keys/{key_id}/rotation", SCOPES | {ENROL}, _NONE, "Replace a key by a new one",
+        people=True, secret=True,
+    ),
+    _entry("DELETE /v1/keys/{key_id}", SCOPES, _ANYBODY, "End a key", people=True),
+    _entry("GET /v1/audit", READ, ("auditor",), "Who read whose data, when and what for"),
+    # the service
+    _entry("GET /v1/status", READ, _ANYBODY, "How far everything is"),
+    _entry("GET /metrics", READ, _ANYBODY, "Metrics for Prometheus"),
+    _entry("GET /livez", _NONE, _NONE, "The process answers"),
+    _entry("GET /readyz", _NONE, _NONE, "Events are taken, or why not"),
+    _entry("GET /openapi.json", _NONE, _NONE, "This contract"),
+)  # fmt: skip
+BY_NAME = {entry.name: entry for entry in TABLE}
