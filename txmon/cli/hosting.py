@@ -92,7 +92,11 @@ def feeding_of(service: Service) -> Feeding:
 
     consumer = open_consumer(url, stored_of)
     decoder = Decoder(
-        load_feed(settings.feed), pan_key(settings), service.config.rates, entity=settings.entity
+        load_feed(settings.feed),
+        pan_key(settings),
+        service.config.rates,
+        entity=settings.entity,
+        aliases=service.doors.aliases,
     )
     sender = Sender(settings.feed, settings.entity)
     kind = "kafka" if url.startswith("kafka:") else "file"

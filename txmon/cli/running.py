@@ -7,6 +7,7 @@ behaviour of the service itself.
 from __future__ import annotations
 
 import gc
+import logging
 import os
 import signal
 import threading
@@ -19,7 +20,7 @@ import typer
 
 from txmon.clock import SystemClock, random_bytes, sleep_s
 from txmon.errors import ConfigError
-from txmon.logs import make_logger
+from txmon.logs import LibraryLogs, make_logger
 from txmon.metrics import Metrics
 from txmon.model.keys import PanKey, ensure_key, load_key
 from txmon.model.rates import Rates
@@ -41,6 +42,10 @@ def doors_of(settings: Settings) -> Doors:
     clock = SystemClock()
     metrics = Metrics()
     log = make_logger(clock, level=settings.log_level, strict=not settings.production)
+    for name in ("uvicorn", "txmon.kafka"):
+        library = logging.getLogger(name)
+        library.handlers, library.propagate = [LibraryLogs(log)], False
+        library.setLevel(logging.WARNING)
     return Doors(clock, random_bytes, sleep_s, metrics, log, crash_point(settings))
 
 
@@ -77,7 +82,7 @@ def open_service(settings: Settings, doors: Doors) -> Service:
     key = pan_key(settings)
 
     def intake(rates: Rates) -> FeedIntake:
-        found = FeedIntake(key, rates)
+        found = FeedIntake(key, rates, doors.aliases)
         found.feed(settings.feed)  # a wrong feed is an error now, not at the first event
         return found
 
