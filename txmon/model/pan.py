@@ -6,6 +6,9 @@ digits, spelled with the letters a-p so that a token never looks like a number; 
 tokens, so they still join. In id fields only runs with the prefix and length of a known scheme count,
 because other systems number their events with as many digits.
 
+While the key is being changed a card keeps the token it had, and its new token is noted beside it; later the
+new token is looked up and the noted one given (`txmon.model.keychange`).
+
 Never logs, returns or raises with a card number.
 """
 
@@ -20,10 +23,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from txmon.model.aliases import MAC_BYTES, Aliases, NewAliases, spelled
 from txmon.model.keys import PanKey
 
 MIN_DIGITS, MAX_DIGITS = 13, 19
-MAC_BYTES = 16
 
 # ISO/IEC 7812 ranges of the large schemes: first and last prefix of a range, and its lengths.
 _LONG = frozenset(range(16, 20))
@@ -67,7 +70,6 @@ _BETWEEN = re.compile(rf"{_SEPARATOR}+")
 _TOKEN = re.compile(rf"pan_[0-9a-f]{{8}}_[a-p]{{{2 * MAC_BYTES}}}")
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _IBAN = re.compile(r"[A-Z]{2}[0-9]{2}[A-Z0-9]{11,30}")
-_LETTERS = str.maketrans("0123456789abcdef", "abcdefghijklmnop")
 _DOUBLED = (0, 2, 4, 6, 8, 1, 3, 5, 7, 9)
 
 
@@ -92,16 +94,38 @@ def known_scheme(digits: str) -> bool:
 
 
 class Tokeniser:
-    """Replaces card numbers by tokens under one key."""
+    """Replaces card numbers by tokens under one key, and notes those of its successor."""
 
-    def __init__(self, key: PanKey) -> None:
-        self._secret = key.secret
-        self._prefix = f"pan_{key.id}_"
+    def __init__(self, key: PanKey, aliases: Aliases | None = None) -> None:
+        """Make a tokeniser.
+
+        Args:
+            aliases: tokens that cards keep from before the key was changed. Without them a card gets the
+                token of `key` whatever it was before, and nothing is noted.
+        """
+        self._key, self._aliases = key, aliases
+        self._new: dict[str, str] = {}
 
     def token(self, digits: str) -> str:
         """Return the token of a number given as plain ASCII digits."""
-        mac = hmac.digest(self._secret, digits.encode("ascii"), "sha256")[:MAC_BYTES]
-        return self._prefix + mac.hex().translate(_LETTERS)
+        key, aliases = self._key, self._aliases
+        mac = _mac(key, digits)
+        if aliases is None:
+            return spelled(key.id, mac)
+        kept = aliases.find(key.id, mac) if aliases.any else None
+        token = kept or spelled(key.id, mac)
+        if key.successor is not None:
+            new = _mac(key.successor, digits)
+            if aliases.find(key.successor.id, new) is None:
+                self._new[spelled(key.successor.id, new)] = token
+        return token
+
+    def take_new(self) -> NewAliases | None:
+        """Return the aliases met since the last call and not stored by then; None if there are none."""
+        if not self._new or self._aliases is None:
+            return None
+        new, self._new = self._new, {}
+        return NewAliases(new, self._aliases)
 
     def text(self, value: str, *, id_field: bool = False) -> str:
         """Return `value` with every card number in it replaced; see the module for id fields."""
@@ -112,7 +136,7 @@ class Tokeniser:
     def card(self, value: str) -> Card:
         """Return the content of a card field: here a mistyped number of a known scheme is hidden too."""
         if _TOKEN.fullmatch(value):
-            return Card(value)
+            return Card(value if self._aliases is None else self._aliases.kept(value))
         digits = _digits(_BETWEEN.sub("", value))
         whole = digits is not None and MIN_DIGITS <= len(digits) <= MAX_DIGITS
         if digits is not None and whole and (luhn(digits) or known_scheme(digits)):
@@ -172,6 +196,10 @@ class Tokeniser:
             if len(digits) >= MIN_DIGITS and known_scheme(digits) and luhn(digits):
                 best = (last, self.token(digits))
         return best
+
+
+def _mac(key: PanKey, digits: str) -> bytes:
+    return hmac.digest(key.secret, digits.encode("ascii"), "sha256")[:MAC_BYTES]
 
 
 def candidates(values: pa.Array) -> np.ndarray:

@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from txmon.model.aliases import NewAliases
 from txmon.pipeline.history import EVENTS
 from txmon.pipeline.work import Decoded, Intake, Refusal, Sender, Work
 
@@ -36,7 +37,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Batch:
-    """Events to be applied, and rows refused before."""
+    """Events to be applied, and rows refused before. aliases: of the cards in any of them."""
 
     works: Sequence[Work]
     events: pa.Table
@@ -44,13 +45,14 @@ class Batch:
     refused: pa.Table
     refused_place: Place
     received_us: int
+    aliases: tuple[NewAliases, ...] = ()
 
     def rows(self, mask: np.ndarray) -> Batch:
         """The same batch with only some of its events; refused rows stay with the caller."""
         kept = np.flatnonzero(mask)
         return Batch(
             self.works, self.events.take(pa.array(kept)), self.event_place.take(kept), self.refused[:0],
-            self.refused_place.take(kept[:0]), self.received_us,
+            self.refused_place.take(kept[:0]), self.received_us, self.aliases,
         )  # fmt: skip
 
 
@@ -68,6 +70,7 @@ def assemble(works: Sequence[Work], intake: Intake) -> Batch:
         refused[0] if len(refused) == 1 else pa.concat_tables(refused),
         _joined([part.refused_place for part in parts]),
         max(work.received_us for work in works),
+        tuple(aliases for part in parts for aliases in part.aliases),
     )
 
 
@@ -124,7 +127,8 @@ def _checked(
     if len(places) > 1:
         events, events_at = events.filter(pa.array(good)), events_at.take(np.flatnonzero(good))
     refused = tables[0] if len(tables) == 1 else pa.concat_tables(tables)
-    return Batch(works, events, events_at, refused, _joined(places), 0)
+    aliases = () if decoded.aliases is None else (decoded.aliases,)
+    return Batch(works, events, events_at, refused, _joined(places), 0, aliases)
 
 
 def _bad(events: pa.Table, sender: Sender, received: np.ndarray) -> list[tuple[Refusal, np.ndarray]]:

@@ -1,4 +1,4 @@
-"""One transaction for a batch: journal, hits, alerts, quarantine, messages, how far consumers came.
+"""One transaction for a batch: journal, hits, alerts, quarantine, messages, cards' aliases, offsets.
 
 `write` may be called again with the same `Prepared` after a failure and then does the same. Owns what goes
 into the transaction and in which order; never applies events and never acknowledges.
@@ -17,7 +17,7 @@ from txmon.pipeline.applier import Applied
 from txmon.pipeline.batch import Batch
 from txmon.pipeline.decide import RefusedRows, Stored
 from txmon.pipeline.messages import alert_messages
-from txmon.store import Store, Tx, journal, offsets, outbox, quarantine, workflow
+from txmon.store import Store, Tx, aliases, journal, offsets, outbox, quarantine, workflow
 from txmon.store.db import Marks
 
 
@@ -52,6 +52,8 @@ def write(store: Store, prepared: Prepared, point: Fault) -> Stored:
         prepared.attempted = tx.marks
         point("before_commit")
     point("after_commit")
+    for new in prepared.batch.aliases:
+        new.stored()
     return prepared.stored
 
 
@@ -69,6 +71,9 @@ def _fill(tx: Tx, prepared: Prepared, point: Fault) -> Stored:
     if len(prepared.refused.table):
         seq = journal.append(tx, "quarantine", prepared.refused.table, batch.received_us).seq
         numbers = quarantine.add(tx, prepared.refused.table, seq, batch.received_us)
+    for new in batch.aliases:
+        aliases.add(tx, new.pairs, prepared.now_us)
+        point("aliases_stored")
     for work in batch.works:
         if work.consumer is not None and work.positions:
             offsets.put(tx, work.consumer, work.positions, seq)

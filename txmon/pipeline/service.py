@@ -15,7 +15,7 @@ import json
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -24,6 +24,7 @@ from txmon.engine.engine import Limits
 from txmon.engine.warm import warm_up
 from txmon.errors import Busy, StateError, Stopping
 from txmon.metrics import Metrics
+from txmon.model.aliases import Aliases
 from txmon.model.rates import Rates
 from txmon.pipeline.activation import Activation, Switch
 from txmon.pipeline.applier import Applier
@@ -41,7 +42,7 @@ from txmon.pipeline.work import Intake, Outcome, Sender, Work
 from txmon.pipeline.writer import Log, Parts, Writer
 from txmon.rules.ir import Rule
 from txmon.settings import Settings
-from txmon.store import Store, Tx, journal
+from txmon.store import Store, Tx, aliases, journal
 
 T = TypeVar("T")
 SNAPSHOTS = "snapshots"
@@ -49,7 +50,10 @@ SNAPSHOTS = "snapshots"
 
 @dataclass(frozen=True)
 class Doors:
-    """What the service has of the world outside: time, chance, waiting, metrics, a log."""
+    """What the service has of the world outside: time, chance, waiting, metrics, a log.
+
+    aliases: handed to its decoders too; the service fills it with what the store knows of cards.
+    """
 
     clock: Clock
     random_bytes: RandomBytes
@@ -57,6 +61,7 @@ class Doors:
     metrics: Metrics
     log: Log
     point: Fault = no_fault
+    aliases: Aliases = field(default_factory=Aliases)
 
 
 class Service:
@@ -76,6 +81,8 @@ class Service:
         self.replayed = 0
         self.config = self._start_config()
         self._intake_of = intake_of
+        with store.read() as conn:
+            aliases.load(conn, doors.aliases)
         self._wire(self._recover())
 
     @classmethod

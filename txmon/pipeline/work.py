@@ -12,6 +12,8 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 import pyarrow as pa
 
+from txmon.model.aliases import NewAliases
+
 ALLOW, REVIEW, HOLD = "allow", "review", "hold"
 ACCEPTED, DUPLICATE, QUARANTINED = "accepted", "duplicate", "quarantined"
 # the whole of what a pipeline's key is told about why (DESIGN: at most five, none names a rule)
@@ -22,7 +24,7 @@ class Decoded(Protocol):
     """Events and refused rows of some payloads.
 
     events: canonical rows in order. lines: index of each event's payload. quarantine: refused rows.
-    refused: index of each refused row's payload.
+    refused: index of each refused row's payload. aliases: of cards, to be stored in the same transaction.
     """
 
     @property
@@ -33,6 +35,8 @@ class Decoded(Protocol):
     def lines(self) -> np.ndarray: ...
     @property
     def refused(self) -> np.ndarray: ...
+    @property
+    def aliases(self) -> NewAliases | None: ...
 
 
 @dataclass(frozen=True)

@@ -280,3 +280,14 @@ deliveries = sa.Table(
     sa.Index("deliveries_endpoint", "endpoint_id", "outbox_id", "attempt"),
     sa.Index("deliveries_time", "at_us"),
 )
+card_aliases = sa.Table(
+    "card_aliases",
+    metadata,
+    # a number of its own, because an erasure names rows by their primary key, and a token names a card
+    sa.Column("id", ROW_ID, primary_key=True, autoincrement=False),
+    sa.Column("new_token", sa.Text, nullable=False),  # under the newer key
+    sa.Column("token", sa.Text, nullable=False),  # by which events, windows and alerts know the card
+    sa.Column("seen_us", sa.BigInteger, nullable=False),  # when the card was first seen with both keys
+    sa.UniqueConstraint("new_token", name="card_aliases_new"),
+    info={ERASE: DELETE},
+)
