@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from txmon.cli.running import pan_key
+from txmon.cli.running import new_intake
 from txmon.clock import monotonic_s
 from txmon.errors import ConfigError
 from txmon.pipeline.housekeeping import Chore, Housekeeping
@@ -20,8 +20,6 @@ from txmon.pipeline.work import Sender
 from txmon.store import offsets
 from txmon.streams.connect import open_consumer
 from txmon.streams.consumer import Positions
-from txmon.streams.decode import Decoder
-from txmon.streams.feedfile import load_feed
 from txmon.streams.feeding import Feeding, Source
 
 _TICK_S = 0.2
@@ -91,14 +89,8 @@ def feeding_of(service: Service) -> Feeding:
             return offsets.get(conn, name)
 
     consumer = open_consumer(url, stored_of)
-    decoder = Decoder(
-        load_feed(settings.feed),
-        pan_key(settings),
-        service.config.rates,
-        entity=settings.entity,
-        aliases=service.doors.aliases,
-    )
     sender = Sender(settings.feed, settings.entity)
+    decoder = new_intake(service).decoder(sender)
     kind = "kafka" if url.startswith("kafka:") else "file"
     source = Source(consumer, sender, kind, decoder.decode, partial(stored_of, consumer.name))
     return Feeding(source, service, service.doors.clock, service.metrics, service.doors.log)

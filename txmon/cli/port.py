@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 import uvicorn
 
 from txmon.api import create_app
-from txmon.cli.running import pan_key
+from txmon.cli.running import new_intake
 from txmon.errors import ConfigError
 from txmon.pipeline.housekeeping import Chore
 from txmon.pipeline.service import Service
@@ -19,7 +19,6 @@ from txmon.pipeline.work import Decoded, Sender
 from txmon.store import Tx
 from txmon.store.access import Access
 from txmon.store.audit import AuditLog
-from txmon.streams.intake import FeedIntake
 
 _START_S, _KEEP_ALIVE_S = 30.0, 75
 
@@ -118,5 +117,5 @@ class Port:
 
     def _decoder(self, sender: Sender) -> Callable[[Sequence[bytes]], Decoded]:
         """A decoder for one bulk request, which decodes beside the writer."""
-        intake = FeedIntake(pan_key(self._service.settings), self._service.config.rates)
+        intake = new_intake(self._service)
         return lambda payloads: intake.decode(sender, payloads)

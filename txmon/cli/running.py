@@ -92,6 +92,18 @@ def open_service(settings: Settings, doors: Doors) -> Service:
     return service
 
 
+def new_intake(service: Service) -> FeedIntake:
+    """Return another intake of an open service, for another thread.
+
+    The key of card tokens is read once a process: were the file changed while it runs, two decoders would
+    give one card two tokens.
+    """
+    made = service.new_intake()
+    if not isinstance(made, FeedIntake):
+        raise AssertionError("the service was opened by `open_service`")
+    return made
+
+
 @contextmanager
 def stop_signals() -> Iterator[threading.Event]:
     """Give an event that SIGTERM and SIGINT set; a second signal ends the process at once."""

@@ -231,6 +231,10 @@ class Service:
 
         return self.inbox.change(in_transaction)
 
+    def new_intake(self) -> Intake:
+        """Return another intake for another thread: rates in force, the same key of cards."""
+        return self._intake_of(self.config.rates)
+
     def stage(self) -> Config | None:
         """Read the files again; returns their config if it is not the one in force.
 

@@ -42,6 +42,14 @@ class FeedIntake:
 
     def decode(self, sender: Sender, payloads: Sequence[bytes]) -> Decoded:
         """Decode payloads; never raises for what they hold."""
+        return self.decoder(sender).decode_payloads(payloads)
+
+    def decoder(self, sender: Sender) -> Decoder:
+        """Return the decoder of a sender, the same one every time.
+
+        Raises:
+            FeedError, ConfigError: as `feed`.
+        """
         named = (sender.feed, sender.entity, sender.mode)
         decoder = self._decoders.get(named)
         if decoder is None:
@@ -55,7 +63,7 @@ class FeedIntake:
                 aliases=self._aliases,
             )
             self._decoders[named] = decoder
-        return decoder.decode_payloads(payloads)
+        return decoder
 
     def refuse(self, events: pa.Table, refusal: Refusal, sender: Sender, lines: np.ndarray) -> pa.Table:
         """Make quarantine rows of canonical events."""
