@@ -17,8 +17,12 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
+import orjson
+import pyarrow as pa
 import uvloop
 
 from txmon.clock import monotonic_s
@@ -51,6 +55,20 @@ class Tally:
             "statuses": {str(k): v for k, v in sorted(self.statuses.items())},
             "lost": self.lost,
         }
+
+
+def bodies_of(events: pa.Table) -> list[bytes]:
+    """Return events of the native feed as JSON texts, without their nulls; times must be UTC."""
+    return [orjson.dumps(_plain(row)) for row in events.to_pylist()]
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(inner) for key, inner in value.items() if inner is not None}
+    if isinstance(value, list):
+        pairs = value and all(isinstance(item, tuple) for item in value)  # how Arrow shows a map
+        return {k: v for k, v in value if v is not None} if pairs else [_plain(item) for item in value]
+    return str(value) if isinstance(value, Decimal) else value
 
 
 def requests_of(bodies: list[bytes], host: str, key: str) -> list[bytes]:

@@ -1,0 +1,8 @@
+"""`python -m txmon`: the command line."""
+
+from __future__ import annotations
+
+from txmon.cli import main
+
+if __name__ == "__main__":
+    main()
