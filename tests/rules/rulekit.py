@@ -6,12 +6,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from txmon.rules.columns import columns
 from txmon.rules.ir import Expr, Feature, Unit
 from txmon.rules.scope import Names, Param, Scope
 from txmon.rules.types import check_text
+from txmon.rules.vec import Vec, each_word, from_arrow, literal
 
 NAMES = Names({on: columns(on) for on in ("events", "legs")}, frozenset({"listed"}), frozenset({"det"}))
 RULE = "id: {id}\nversion: 1\ntitle: a rule\nsubject: payer\nwhen: amount > 1\n"
@@ -49,27 +51,27 @@ class ListFrame:
         self.length = len(next(iter(values.values())))
         self.memo: dict[Any, Any] = {}
         self.reads = 0
-        known = {**columns("events"), "amount_minor": Unit.COUNT, **(units or {})}
-        self._arrays = {k: pa.array(v, _TYPES.get(known[k], pa.int64())) for k, v in values.items()}
+        self._units = {**columns("events"), "amount_minor": Unit.COUNT, **(units or {})}
+        self.arrays = {k: pa.array(v, _TYPES.get(self._units[k], pa.int64())) for k, v in values.items()}
 
-    def column(self, name: str) -> pa.Array:
+    def vec(self, name: str, unit: Unit) -> Vec:
         self.reads += 1
-        return self._arrays[name]
+        return from_arrow(self.arrays[name], unit)
 
-    def let(self, name: str) -> pa.Array:
-        return self._arrays[name]
+    def let(self, name: str) -> Vec:
+        return from_arrow(self.arrays[name], self._units[name])
 
-    def feature(self, feature: Feature) -> pa.Array:
-        return self._arrays[feature.window.name]
+    def feature(self, feature: Feature) -> Vec:
+        return from_arrow(self.arrays[feature.window.name], feature.unit)
 
-    def anomaly(self, detector: str) -> pa.Array:
-        return pa.array([0.5] * self.length)
+    def anomaly(self, detector: str) -> Vec:
+        return literal(0.5, Unit.NUMBER)
 
-    def attribute(self, key: str) -> pa.Array:
-        return pa.array([key] * self.length)
+    def attribute(self, key: str) -> Vec:
+        return literal(key, Unit.TEXT)
 
-    def list_contains(self, name: str, values: pa.Array) -> pa.Array:
-        return pa.array([None if v is None else v == "a" for v in values.to_pylist()], pa.bool_())
+    def list_contains(self, name: str, values: Vec) -> Vec:
+        return Vec(each_word(values, "a".__eq__, np.bool_), values.ok)
 
-    def fx_minor(self, currency: str, minor: int) -> pa.Array:
-        return pa.array([minor * 9 // 10] * self.length, pa.int64())
+    def fx_minor(self, currency: str, minor: int) -> Vec:
+        return literal(minor * 9 // 10, Unit.MONEY)

@@ -58,7 +58,7 @@ def both(
     expr = typed(text)
     frame = ListFrame({key: [row[key] for row in rows] for key in rows[0]})
     arrow = compile_expr(expr)(frame).to_pylist()
-    table = pa.table({key: frame.column(key) for key in rows[0]} | {"row_number": list(range(len(rows)))})
+    table = pa.table({key: frame.arrays[key] for key in rows[0]} | {"row_number": list(range(len(rows)))})
     connection.register("rows", table)
     sql = SqlExpr(Tables({}, {"listed": LISTED}))(expr)
     found = connection.execute(f"select {sql} from rows order by {name('row_number')}").fetchall()

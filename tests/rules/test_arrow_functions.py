@@ -224,7 +224,7 @@ class ArrayFrame(ListFrame):
         self.length = len(next(iter(arrays.values())))
         self.memo = {}
         self.reads = 0
-        self._arrays = arrays
+        self.arrays = arrays
 
 
 def test_shapes_of_arrow_that_a_frame_may_hold() -> None:

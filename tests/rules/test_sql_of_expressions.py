@@ -32,7 +32,7 @@ def query(
     expr: Expr, columns: dict[str, list[Any]], setup: str = "", tables: Tables | None = None
 ) -> list[Any]:
     frame = ListFrame(columns)
-    table = pa.table({key: frame.column(key) for key in columns} | {"i": list(range(frame.length))})
+    table = pa.table({key: frame.arrays[key] for key in columns} | {"i": list(range(frame.length))})
     with duckdb.connect() as connection:
         connection.register("rows", table)
         connection.execute(setup or "select 1")

@@ -7,14 +7,21 @@ hashing of columns; `txmon.engine.dedup` owns the table.
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 import pyarrow as pa
 
 from txmon.engine.hashing import Words, text_hashes
 from txmon.jit import inline, kernel
+from txmon.rules.vec import plain, validity
 
 _K0, _K1 = 0x636F_6E74_656E_7431, 0x6465_6475_706C_6963
 _SKIPPED = {"source", "event_id", "ingest_seq"}
+
+
+# Texts of fewer rows are hashed one by one: to find those that repeat would take longer.
+_FEW_ROWS = 64
 
 
 @inline
@@ -49,21 +56,15 @@ def _join(total: Words, first: Words, second: Words, salt: int) -> None:
         total[i] = mix64(first[i] ^ mix64(second[i] ^ salt))
 
 
+@cache
 def _salt(name: str) -> int:
     return int(text_hashes(pa.array([name]), _K0, _K1)[0, 0])
 
 
 def _plain_words(values: pa.Array) -> tuple[Words, np.ndarray]:
-    valid = values.is_valid().to_numpy(zero_copy_only=False)
-    if pa.types.is_boolean(values.type):
-        plain = values.fill_null(False).to_numpy(zero_copy_only=False).astype(np.int64)
-    elif pa.types.is_floating(values.type):
-        plain = (values.fill_null(0.0).to_numpy(zero_copy_only=False) + 0.0).view(np.int64)
-    elif pa.types.is_date32(values.type):
-        plain = values.cast(pa.int32()).fill_null(0).to_numpy(zero_copy_only=False).astype(np.int64)
-    else:
-        plain = values.cast(pa.int64()).fill_null(0).to_numpy(zero_copy_only=False)
-    return np.ascontiguousarray(plain), np.ascontiguousarray(valid)
+    data, ok = plain(values)
+    words = (data + 0.0).view(np.int64) if pa.types.is_floating(values.type) else data.astype(np.int64)
+    return words, np.ones(len(words), np.bool_) if ok is True else ok
 
 
 def _add_nested(total: Words, values: pa.Array, salt: int) -> None:
@@ -88,11 +89,16 @@ def add_column(total: Words, values: pa.Array, salt: int) -> None:
     if values.null_count == len(values):
         return
     if pa.types.is_dictionary(values.type):
-        codes = values.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
+        data, ok = plain(values.indices)
+        codes = np.where(ok, data, -1).astype(np.int64, copy=False)
         words = np.ascontiguousarray(text_hashes(values.dictionary, _K0, _K1)[:, 0])
         _add_coded(total, codes, words, salt)
     elif pa.types.is_string(values.type) or pa.types.is_large_string(values.type):
-        add_column(total, values.dictionary_encode(), salt)
+        if len(values) > _FEW_ROWS:
+            add_column(total, values.dictionary_encode(), salt)
+            return
+        words = np.ascontiguousarray(text_hashes(values, _K0, _K1)[:, 0])
+        _add_coded(total, np.where(validity(values), np.arange(len(values)), -1), words, salt)
     elif pa.types.is_nested(values.type):
         _add_nested(total, values, salt)
     else:

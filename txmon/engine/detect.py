@@ -10,13 +10,13 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 import numpy as np
-import pyarrow as pa
 
 from txmon.engine.frames import Frame
 from txmon.engine.hits import detectors_read
 from txmon.engine.keys import KeySpace
 from txmon.engine.state import I64
 from txmon.rules.ir import Detector, On, Plan, Unit
+from txmon.rules.vec import finite
 
 
 class ScoringModel(Protocol):
@@ -58,16 +58,15 @@ class Detection:
             frame = frames[detector.on]
             rows = np.arange(frame.length)
             if detector.where is not None:
-                rows = np.flatnonzero(frame.shared.mask(detector.where, frame))
-            segments = frame.shared.evaluate(detector.segment, frame)
-            codes = self._keys.value_codes(frame, detector.segment, segments)[rows].astype(np.int32)
+                rows = np.flatnonzero(frame.shared.mask(frame, detector.where))
+            codes = self._keys.value_codes(frame, detector.segment)[rows].astype(np.int32)
             values = np.empty((len(rows), len(detector.inputs)))
             for j, (_, expr) in enumerate(detector.inputs):
                 values[:, j] = self._numbers(frame, expr)[rows]
             scores = self.models[detector.id].score(codes, values)
             column = np.full(frame.length, np.nan)
             column[rows] = scores.value
-            frame.anomalies[detector.id] = pa.array(column, mask=np.isnan(column))
+            frame.anomalies[detector.id] = finite(column, True)
             places = np.full(frame.length, -1, np.int64)
             places[rows] = np.arange(len(rows))
             self._last[detector.id] = (scores, places)
@@ -104,10 +103,8 @@ class Detection:
         return notes
 
     def _numbers(self, frame: Frame, expr: Any) -> Any:
-        values = frame.shared.evaluate(expr, frame)
-        if expr.unit is Unit.BOOL:
-            values = values.cast(pa.int8())
-        numbers = values.cast(pa.float64(), safe=False).fill_null(np.nan).to_numpy(zero_copy_only=False)
+        values = frame.shared.vec(expr, frame)
+        numbers = np.where(values.ok, values.data.astype(np.float64), np.nan)
         return numbers / self._scale if expr.unit is Unit.MONEY else numbers
 
     def snapshot(self) -> dict[str, np.ndarray]:

@@ -12,10 +12,10 @@ from typing import Protocol
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from txmon.engine import dedup
-from txmon.engine.again import TickBook, evaluate_late
+from txmon.engine.absence import TickBook
+from txmon.engine.again import evaluate_late
 from txmon.engine.content import content_hashes, identity_hashes, one_chunk
 from txmon.engine.detect import Detection, MakeModel
 from txmon.engine.features import FeatureStore
@@ -30,7 +30,6 @@ from txmon.engine.hits import (
     in_order,
     lets_of,
     matches,
-    taken,
 )
 from txmon.engine.keys import KeySpace
 from txmon.engine.people import People
@@ -39,7 +38,8 @@ from txmon.engine.state import I64, TIME_MIN
 from txmon.errors import StateError
 from txmon.model.rates import Rates
 from txmon.model.schema import CANONICAL, VALUE_KINDS
-from txmon.rules.ir import On, Plan
+from txmon.rules.ir import On, Plan, Unit
+from txmon.rules.vec import each_word
 
 DAY_US = 86_400_000_000
 
@@ -141,7 +141,8 @@ class Engine:
         events = events.add_column(at, "ingest_seq", pa.array(seq, pa.int64()))
         if not len(events):
             return Outcome(events, verdict, HITS.empty_table(), np.zeros(0, np.bool_))
-        hits, warming = self._score(events, seq, oldest)
+        with np.errstate(all="ignore"):  # overflow and x/0 are null in expressions, checked there
+            hits, warming = self._score(events, seq, oldest)
         return Outcome(events, verdict, hits, warming)
 
     # -- steps ---------------------------------------------------------------------------------------
@@ -175,9 +176,8 @@ class Engine:
     def _tables(self, events: pa.Table, seq: I64) -> _Tables:
         frame = EventFrame(self.shared, events)
         holders = self.people.apply(frame)
-        kind = frame.column("kind")
-        moving = np.array([k in VALUE_KINDS for k in kind.dictionary.to_pylist()] + [False], np.bool_)
-        moves = moving[kind.indices.fill_null(len(moving) - 1).to_numpy(zero_copy_only=False)]
+        kind = frame.vec("kind", Unit.TEXT)
+        moves = each_word(kind, VALUE_KINDS.__contains__, np.bool_) & kind.ok
         sides = np.zeros((len(events), 2), np.bool_)
         for side, role in enumerate(("payer", "payee")):
             sides[:, side] = moves & (self.store.keys.column_codes(frame, role) >= 0)
@@ -205,19 +205,14 @@ class Engine:
     def _first_evaluation(self, compiled: CompiledRule, tables: _Tables) -> None:
         rule = compiled.rule
         frame = tables.frame(rule.on)
-        subject = frame.column(rule.subject)
-        if subject.null_count == len(subject):
-            tables.flags[rule.id] = np.zeros(len(subject), np.bool_)
-            return
-        lets = lets_of(compiled, frame)
-        flags = matches(compiled, frame, lets)
+        flags, evaluated = matches(compiled, frame)
         tables.flags[rule.id] = flags
         rows = np.flatnonzero(flags)
         if len(rows):
             seq = tables.seq[tables.event_rows(rule.on, rows)]
-            self._report(
-                Found(compiled, TakenFrame(frame, rows), taken(lets, rows), seq, "event", None), rows, tables
-            )
+            hit = TakenFrame(frame, rows)
+            lets = lets_of(compiled, hit, rows, evaluated)
+            self._report(Found(compiled, hit, lets, seq, "event", None), rows, tables)
 
     def _second_evaluations(
         self, rules: list[CompiledRule], tables: _Tables, order: dict[On, I64], late: dict[str, I64]
@@ -230,14 +225,17 @@ class Engine:
             for found, hit in evaluate_late(
                 self.store, compiled, tables.frame(rule.on), rows, order[rule.on]
             ):
-                tables.flags[rule.id][hit] = True
+                flags = tables.flags[rule.id].copy()  # a mask that others may read, too
+                flags[hit] = True
+                tables.flags[rule.id] = flags
                 seq = tables.seq[tables.event_rows(rule.on, hit)]
                 self._report(replace(found, seq=seq), hit, tables)
 
     def _absence(self, tables: _Tables, frames: dict[On, Frame], order: dict[On, I64]) -> None:
         """Evaluate rules on absence at every tick that is the first of a UTC day, as of that tick."""
-        kinds = one_chunk(tables.events.events.column("kind")).cast(pa.string())
-        time = tables.events.column("event_time").to_numpy()
+        kind = tables.events.vec("kind", Unit.TEXT)
+        ticks = each_word(kind, "tick".__eq__, np.bool_) & kind.ok
+        time = tables.events.time()
         done: dict[On, int] = {"events": 0, "legs": 0}
 
         def note_until(row: int) -> None:
@@ -245,7 +243,7 @@ class Engine:
             self.ticks.note(self.store, frames, order, {on: slice(done[on], stop[on]) for on in stop})
             done.update(stop)
 
-        for row in np.flatnonzero(pc.equal(kinds, "tick")):
+        for row in np.flatnonzero(ticks):
             day = int(time[row]) // DAY_US
             if day <= self.ticks.day:
                 continue
@@ -254,14 +252,14 @@ class Engine:
             seq = int(tables.seq[row])
             # both orders of arrival: an event's is its number, a leg's twice that and its side
             newest: dict[On, int] = {"events": seq, "legs": 2 * seq + 1}
-            for found, identity in self.ticks.evaluate(self.store, int(time[row]), newest):
-                tables.hits.append(_tick_rows(found, identity, seq))
+            for found, names, at in self.ticks.evaluate(self.store, int(time[row]), newest):
+                tables.hits.append(_tick_rows(found, names.append_column("event_time", pa.array(at)), seq))
         note_until(tables.events.length)
 
     def _report(self, found: Found, rows: I64, tables: _Tables) -> None:
         rule = found.compiled.rule
         events = tables.event_rows(rule.on, rows)
-        time = tables.events.column("event_time").to_numpy()[events]
+        time = tables.events.time()[events]
         role = rule.subject
         if rule.on == "legs":
             incoming = tables.legs.incoming[rows]
@@ -314,16 +312,10 @@ class Engine:
         return sum(s.group.rows_scanned for s in self.store.slots)
 
 
-def _tick_rows(found: Found, identity: np.ndarray, seq: int) -> pa.Table:
+def _tick_rows(found: Found, identity: pa.Table, seq: int) -> pa.Table:
     """Hit rows of a rule on absence: the event they belong to is known by its identity alone."""
     n = len(identity)
-    columns = {
-        name: pa.array(list(identity[:, j]), pa.string())
-        for j, name in enumerate(("source", "event_id", "entity", "mode"))
-    }
-    columns["event_time"] = pa.array(identity[:, 4].astype(np.int64))
-    base = pa.table(columns)
-    frame = _IdentityFrame(found.frame.shared, base)
+    frame = _IdentityFrame(found.frame.shared, identity)
     marked = Found(found.compiled, found.frame, found.lets, np.full(n, seq), "tick", found.as_of)
     return hit_rows(marked, frame, np.arange(n), pa.nulls(n, HOLDERS), [""] * n)
 

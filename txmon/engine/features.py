@@ -1,17 +1,17 @@
 """All window groups of a plan: which features lie where, and their values for a batch.
 
-Owns the groups and turns frames into what kernels take (codes, masks, values) and back into Arrow
-arrays. Decides nothing about rules.
+Owns the groups and turns frames into what kernels take (codes, masks, values) and what they give into
+vectors, each when it is first read. Decides nothing about rules.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
 from txmon.engine import state as st
 from txmon.engine.calendar import month_starts
@@ -20,10 +20,16 @@ from txmon.engine.group import Group, Values
 from txmon.engine.keys import KeySpace, describe_key
 from txmon.engine.layout import Measure, build_layout
 from txmon.engine.shared import Shared
+from txmon.rules.arrow import compile_mask, compile_vec
 from txmon.rules.ir import Detector, Expr, Feature, On, Plan, Unit, expression_features, rule_features
+from txmon.rules.vec import Vec, finite
 
 Hits = Callable[[str, On], np.ndarray]  # rule id, table -> which rows that rule hit
+RowsOf = Callable[[Frame, Hits], Any]  # rows that count, or True or False for all
 _FLOATS = (Unit.NUMBER, Unit.MONEY_F)
+# With fewer rows the kernels take less time than handing them to other threads.
+_THREADED_ROWS = 256
+_NO_ROWS = np.empty(0, np.int64)
 
 
 @dataclass
@@ -36,6 +42,8 @@ class Slot:
     level: int
     group: Group
     all_rows: bool
+    rows_of: list[RowsOf]  # by measure
+    values_of: list[Callable[[Frame], st.I64]]  # by value
 
     def bound(self, oldest: int) -> int:
         """Rows not newer than this are in no window of the group for any event newer than `oldest`."""
@@ -66,9 +74,13 @@ class FeatureStore:
         for (level, on, key), features in sorted(wanted.items()):
             group = Group(build_layout(features, plan.money_scale, months))
             all_rows = level == 0 and (on, key) in subjects
-            slot = Slot(describe_key(on, key, level), on, key, level, group, all_rows)
+            rows_of = [_rows_of(measure) for measure in group.layout.measures]
+            values_of = [self._integers(expr) for expr in group.layout.values]
+            name = describe_key(on, key, level)
+            slot = Slot(name, on, key, level, group, all_rows, rows_of, values_of)
             self.slots.append(slot)
             self.place |= {feature: (slot, number) for number, feature in enumerate(features)}
+        self._subject_slots = {(s.on, s.key[0]): s for s in self.slots if s.all_rows}
         self._pool = ThreadPoolExecutor(2, thread_name_prefix="txmon-window")
 
     @property
@@ -82,7 +94,7 @@ class FeatureStore:
 
     def subject_slot(self, on: On, subject: str) -> Slot:
         """The group that holds every row of a rule subject."""
-        return next(s for s in self.slots if s.all_rows and s.on == on and s.key == (subject,))
+        return self._subject_slots[on, subject]
 
     def advance(
         self, level: int, frames: dict[On, Frame], order: dict[On, st.I64], hits: Hits, oldest: int
@@ -95,106 +107,146 @@ class FeatureStore:
         """
         slots = [s for s in self.slots if s.level == level]
         prepared = [(s, self._prepare(s, frames[s.on], order[s.on], hits)) for s in slots]
-        results = list(self._pool.map(lambda p: p[0].group.advance(p[1], p[0].bound(oldest)), prepared))
-        late_rows = {}
-        for (slot, batch), (values, late) in zip(prepared, results, strict=True):
+        busy = [(slot, batch) for slot, batch in prepared if batch is not None]
+        run = map if frames["events"].length < _THREADED_ROWS else self._pool.map
+        results = list(run(lambda p: p[0].group.advance(p[1], p[0].bound(oldest)), busy))
+        late_rows = {slot.name: _NO_ROWS for slot in slots}
+        output: dict[str, Values] = {}
+        for (slot, batch), (values, late) in zip(busy, results, strict=True):
             if len(late):
                 ones = np.ones(len(slot.group.layout.features), np.bool_)
                 found = slot.group.at(batch.key[late], batch.time[late], batch.order[late], ones)
                 values = _place(values, late, found)
-            frame = frames[slot.on]
-            frame.features |= self.arrays(values, slot.group.layout.features)
+            output[slot.name] = values
             late_rows[slot.name] = late
+        for slot in slots:
+            if slot.name not in output:
+                output[slot.name] = slot.group.nothing(frames[slot.on].length)
+        for frame in frames.values():
+            frame.count(self._reader(output))
         return late_rows
 
-    def at(
-        self, features: Iterable[Feature], frame: Frame, rows: st.I64, time: st.I64, order: st.I64
-    ) -> dict[Feature, pa.Array]:
-        """Features of rows taken at other times; requests of a row stand together, times rising."""
+    def count_at(
+        self,
+        frame: Frame,
+        features: Collection[Feature],
+        of: tuple[Frame, st.I64],
+        time: st.I64,
+        order: st.I64,
+    ) -> None:
+        """Give a frame its features: those of rows `of` a frame at other times.
+
+        Requests of a row stand together, times rising.
+        """
         by_slot: dict[str, list[Feature]] = {}
         for feature in features:
             by_slot.setdefault(self.place[feature][0].name, []).append(feature)
-        found: dict[Feature, pa.Array] = {}
+        output: dict[str, Values] = {}
         for wanted in by_slot.values():
             slot = self.place[wanted[0]][0]
-            asked, at_rows, at_order = frame, rows, order
-            if slot.on == "events" and isinstance(frame, LegFrame):
-                asked, at_rows, at_order = frame.parent, frame.event[rows], order // 2
-            keys = self.keys.key_codes(asked, slot.key)[at_rows]
+            asked, rows = of
+            at_order = order
+            if slot.on == "events" and isinstance(asked, LegFrame):
+                rows, at_order = asked.event[rows], order // 2
+                asked = asked.parent
+            keys = self.keys.key_codes(asked, slot.key)[rows]
             mask = np.zeros(len(slot.group.layout.features), np.bool_)
             mask[[self.place[f][1] for f in wanted]] = True
-            found |= self.arrays(slot.group.at(keys, time, at_order, mask), wanted)
-        return found
+            output[slot.name] = slot.group.at(keys, time, at_order, mask)
+        frame.count(self._reader(output, frozenset(features)))
 
-    def arrays(self, values: Values, features: Sequence[Feature]) -> dict[Feature, pa.Array]:
-        """Kernel output as Arrow arrays in the physical form of each feature's unit."""
-        return {f: self._array(f, values, self.place[f][1]) for f in features}
+    def _reader(
+        self, output: Mapping[str, Values], computed: frozenset[Feature] | None = None
+    ) -> Callable[[Feature], Vec | None]:
+        """What a frame asks for features that lie in kernel output; not all of a group may be computed."""
 
-    def _array(self, feature: Feature, values: Values, number: int) -> pa.Array:
-        raw, unknown = values.value[number], values.known[number] == 0
-        mask = unknown if unknown.any() else None
+        def read(feature: Feature) -> Vec | None:
+            if computed is not None and feature not in computed:
+                return None
+            slot, number = self.place[feature]
+            values = output.get(slot.name)
+            return None if values is None else self._vec(feature, values, number)
+
+        return read
+
+    def _vec(self, feature: Feature, values: Values, number: int) -> Vec:
+        """One feature of kernel output in the physical form of its unit."""
+        raw, ok = values.value[number], values.known[number].view(np.bool_)
+        known = True if ok.all() else ok
         unit = feature.unit
         if feature.agg in ("first", "last", "lag", "min", "max"):
             if unit is Unit.TEXT and feature.arg is not None:
-                texts = self.keys.value_texts(feature.arg, np.where(unknown, -1, raw))
-                return texts.dictionary_encode()
+                return self.keys.value_texts(feature.arg, np.where(ok, raw, -1))
             if unit is Unit.BOOL:
-                return pa.array(raw != 0, mask=mask)
+                return Vec(raw != 0, known)
             if unit in _FLOATS:
-                return pa.array(st.decode_double(raw), mask=mask)
-            return (
-                pa.array(raw, mask=mask)
-                if unit is not Unit.DATE
-                else pa.array(raw.astype(np.int32), mask=mask)
-            )
+                return finite(st.decode_double(raw), known)
+            return Vec(raw.astype(np.int32) if unit is Unit.DATE else raw, known)
         if unit in _FLOATS:
-            return pa.array(raw.view(np.float64), mask=mask)
-        if values.high.shape[1]:
-            raw = _saturated(raw, values.high[number])
-        return pa.array(raw, mask=mask)
+            return finite(raw.view(np.float64), known)
+        return Vec(_saturated(raw, values.high[number]) if values.high.shape[1] else raw, known)
 
     # -- from frames to kernels ----------------------------------------------------------------------
 
-    def _prepare(self, slot: Slot, frame: Frame, order: st.I64, hits: Hits) -> st.Batch:
+    def _prepare(self, slot: Slot, frame: Frame, order: st.I64, hits: Hits) -> st.Batch | None:
+        """What the kernel is given; None where no row has this key: nothing of it needs to be evaluated."""
         layout = slot.group.layout
         n = frame.length
-        masks = np.zeros((n, max(1, -(-len(layout.measures) // 64))), np.int64)
-        values = np.zeros((n, len(layout.values)), np.int64)
-        store = np.full(n, slot.all_rows, np.bool_)
         key = self.keys.key_codes(frame, slot.key)
-        if (key >= 0).any():  # else no row has this key, and nothing of it needs to be evaluated
-            for m, measure in enumerate(layout.measures):
-                rows = self._rows_of(measure, frame, hits)
-                masks[:, m >> 6] |= rows.astype(np.int64) << np.int64(m & 63)
-            for j, expr in enumerate(layout.values):
-                values[:, j] = self._integers(frame, expr)
-            for word in range(masks.shape[1]):
-                store |= masks[:, word] != 0
-        return st.Batch(key, frame.column("event_time").to_numpy(), order, masks, values, store)
+        if not (key >= 0).any():
+            return None
+        words = max(1, -(-len(layout.measures) // 64))
+        bits = np.zeros((64 * words, n), np.bool_)
+        for m, rows_of in enumerate(slot.rows_of):
+            bits[m] = rows_of(frame, hits)
+        packed = np.packbits(bits, axis=0, bitorder="little")
+        masks = np.ascontiguousarray(packed.T).view("<i8").astype(np.int64, copy=False)
+        values = np.zeros((n, len(layout.values)), np.int64)
+        for j, integers in enumerate(slot.values_of):
+            values[:, j] = integers(frame)
+        store = np.full(n, slot.all_rows, np.bool_)
+        for word in range(words):
+            store |= masks[:, word] != 0
+        return st.Batch(key, frame.time(), order, masks, values, store)
 
-    def _rows_of(self, measure: Measure, frame: Frame, hits: Hits) -> np.ndarray:
-        rows = np.ones(frame.length, np.bool_)
-        if measure.where is not None:
-            rows = self.shared.mask(measure.where, frame)
-        if measure.hits_rule is not None:
-            rows = rows & hits(measure.hits_rule, frame.on)
-        if measure.arg is not None and not measure.nulls:
-            argument = self.shared.evaluate(measure.arg, frame)
-            if argument.null_count:
-                rows = rows & argument.is_valid().to_numpy(zero_copy_only=False)
+    def _integers(self, expr: Expr) -> Callable[[Frame], st.I64]:
+        """Values as a kernel keeps them, 0 where null (a code below 0 for text); made once a frame."""
+        memo = ("integers", expr)
+        evaluate, floats = compile_vec(expr), expr.unit in _FLOATS
+
+        def make(frame: Frame) -> st.I64:
+            if expr.unit is Unit.TEXT:
+                return self.keys.value_codes(frame, expr)
+            values = evaluate(frame)
+            data = np.where(values.ok, values.data, 0)
+            return st.encode_double(data) if floats else data.astype(np.int64, copy=False)
+
+        def remembered(frame: Frame) -> st.I64:
+            found: st.I64 | None = frame.memo.get(memo)
+            if found is None:
+                found = frame.memo[memo] = make(frame)
+            return found
+
+        return remembered
+
+
+def _rows_of(measure: Measure) -> RowsOf:
+    """Rows of a frame that a measure counts, or whether it counts all of them."""
+    where = None if measure.where is None else compile_mask(measure.where)
+    known = None if measure.arg is None or measure.nulls else compile_vec(measure.arg)
+    rule = measure.hits_rule
+
+    def rows_of(frame: Frame, hits: Hits) -> Any:
+        rows: Any = True if where is None else where(frame)
+        if rule is not None:
+            rows = rows & hits(rule, frame.on)
+        if known is not None:
+            ok = known(frame).ok
+            if ok is not True:
+                rows = rows & ok
         return rows
 
-    def _integers(self, frame: Frame, expr: Expr) -> st.I64:
-        values = self.shared.evaluate(expr, frame)
-        unit = expr.unit
-        if unit is Unit.TEXT:
-            return self.keys.value_codes(frame, expr, values)
-        if unit in _FLOATS:
-            return st.encode_double(values.fill_null(0.0).to_numpy(zero_copy_only=False))
-        if unit is Unit.BOOL:
-            values = values.cast(pa.int8())
-        numbers: st.I64 = values.fill_null(0).to_numpy(zero_copy_only=False).astype(np.int64, copy=False)
-        return numbers
+    return rows_of
 
 
 def _features_read(plan: Plan, detectors: Iterable[Detector]) -> list[Feature]:

@@ -76,6 +76,11 @@ class Group:
             self._grow(int(self._meta[st.M_FAIL]))
         return Values(out.value, out.known, out.high), out.late[: self._meta[st.M_LATE]]
 
+    def nothing(self, n: int) -> Values:
+        """Features of `n` rows without a key: all are unknown."""
+        out = self._output(n, 0)
+        return Values(out.value, out.known, out.high)
+
     def at(self, key: st.I64, time: st.I64, order: st.I64, wanted: np.ndarray) -> Values:
         """Features at past times; requests of one event stand together, times rising.
 

@@ -7,6 +7,8 @@ Owns kernels only; the tables live in `txmon.engine.interner`.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -85,13 +87,9 @@ def _hash_all(
 
 def text_hashes(values: pa.Array, k0: int, k1: int) -> Words:
     """Return an (n, 2) array of hash words of a string array; a null hashes as the empty text."""
-    values = (
-        values.cast(pa.large_string()) if pa.types.is_large_string(values.type) else values.cast(pa.string())
-    )
-    if pa.types.is_large_string(values.type):
-        width: type[np.signedinteger[npt.NBitBase]] = np.int64
-    else:
-        width = np.int32
+    if not (pa.types.is_string(values.type) or pa.types.is_large_string(values.type)):
+        values = values.cast(pa.string())
+    width: Any = np.int64 if pa.types.is_large_string(values.type) else np.int32
     out = np.empty((len(values), 2), np.int64)
     if len(values) == 0:
         return out

@@ -16,18 +16,20 @@ from txmon.engine.frames import Frame, RuleFrame, TakenFrame
 from txmon.engine.shared import Shared
 from txmon.engine.state import I64
 from txmon.model.schema import TIME
+from txmon.rules.arrow import Mask, compile_mask, conjuncts
 from txmon.rules.explain import Explain, compile_explain, features_json
 from txmon.rules.ir import (
     AnomalyRef,
-    Call,
     Expr,
     Feature,
     LetRef,
     Rule,
+    Unit,
     expression_features,
     rule_features,
     walk,
 )
+from txmon.rules.vec import take, to_arrow
 
 _S = pa.string()
 HOLDERS = pa.list_(pa.struct([("party", _S), ("role", _S)]))
@@ -63,19 +65,12 @@ class CompiledRule:
     rule: Rule
     explain: Explain
     features: tuple[Feature, ...]
-    guard: tuple[Expr, ...]  # conditions of `when` on the event alone: they must hold whatever the time
-    asked: tuple[str, ...]  # lets that `when` reads
+    guard: Mask  # conditions of `when` on the event alone: they must hold whatever the time
+    rest: Mask | None  # its other conditions
+    features_asked: tuple[Feature, ...]  # features behind the lets that `when` reads
     detectors: tuple[str, ...]
     longest_us: int
-
-    @property
-    def let(self) -> tuple[tuple[str, Expr], ...]:
-        """Names and expressions of the lets."""
-        return self.rule.let
-
-    def features_asked(self) -> list[Feature]:
-        """Features behind the lets that `when` reads."""
-        return [f for name, e in self.let if name in self.asked for f in expression_features(e)]
+    let: Mapping[str, Expr]
 
 
 @dataclass(frozen=True)
@@ -95,24 +90,32 @@ def compile_rules(shared: Shared) -> dict[str, CompiledRule]:
     plan = shared.plan
     units = {d.name: d.unit for d in plan.derived}
     return {
-        r.id: CompiledRule(
-            r,
-            compile_explain(r, plan.money_scale, plan.base_currency, units=units),
-            tuple(rule_features(r)),
-            tuple(c for c in conditions(r.when) if not any(isinstance(n, LetRef) for n in walk(c))),
-            tuple(dict.fromkeys(n.name for n in walk(r.when) if isinstance(n, LetRef))),
-            detectors_read(r),
-            r.longest_us(),
-        )
+        r.id: _compiled(r, compile_explain(r, plan.money_scale, plan.base_currency, units=units))
         for r in plan.rules
     }
 
 
-def conditions(expr: Expr) -> list[Expr]:
-    """Return the conditions that a conjunction joins; a condition by itself is its only one."""
-    if isinstance(expr, Call) and expr.op == "and":
-        return [c for arg in expr.args for c in conditions(arg)]
-    return [expr]
+def _compiled(rule: Rule, explain: Explain) -> CompiledRule:
+    guard: list[Expr] = []
+    rest: list[Expr] = []
+    for condition in conjuncts(rule.when):
+        (rest if _lets_read(condition) else guard).append(condition)
+    asked = _lets_read(rule.when)
+    return CompiledRule(
+        rule,
+        explain,
+        tuple(rule_features(rule)),
+        compile_mask(*guard),
+        compile_mask(*rest) if rest else None,
+        tuple(f for name, expr in rule.let if name in asked for f in expression_features(expr)),
+        detectors_read(rule),
+        rule.longest_us(),
+        dict(rule.let),
+    )
+
+
+def _lets_read(expr: Expr) -> set[str]:
+    return {node.name for node in walk(expr) if isinstance(node, LetRef)}
 
 
 def detectors_read(rule: Rule) -> tuple[str, ...]:
@@ -121,28 +124,29 @@ def detectors_read(rule: Rule) -> tuple[str, ...]:
     return tuple(dict.fromkeys(n.detector for n in nodes if isinstance(n, AnomalyRef)))
 
 
-def lets_of(compiled: CompiledRule, frame: Frame, asked_only: bool = False) -> dict[str, pa.Array]:
-    """Evaluate a rule's lets on every row of a frame, all or only those that `when` reads."""
-    return {
-        name: frame.shared.evaluate(expr, frame)
-        for name, expr in compiled.let
-        if not asked_only or name in compiled.asked
-    }
+def matches(compiled: CompiledRule, frame: Frame) -> tuple[np.ndarray, RuleFrame]:
+    """Return which rows of a frame the rule hits: `when` is true and the subject is known.
+
+    What holds for the event alone is looked at first, and of the lets only those that it takes to decide
+    are evaluated: they are in the frame that is returned, too.
+    """
+    with_lets = RuleFrame(frame, compiled.let)
+    rows = compiled.guard(frame)
+    if compiled.rest is not None and rows.any():
+        rows = rows & compiled.rest(with_lets)
+    if rows.any():
+        rows = rows & frame.vec(compiled.rule.subject, Unit.TEXT).ok
+    return rows, with_lets
 
 
-def matches(compiled: CompiledRule, frame: Frame, lets: Mapping[str, pa.Array]) -> np.ndarray:
-    """Return which rows of a frame the rule hits: `when` is true and the subject is known."""
-    rows = frame.shared.mask(compiled.rule.when, RuleFrame(frame, lets))
-    subject = frame.column(compiled.rule.subject)
-    if subject.null_count and rows.any():
-        rows = rows & subject.is_valid().to_numpy(zero_copy_only=False)
-    return rows
-
-
-def taken(lets: Mapping[str, pa.Array], rows: I64) -> dict[str, pa.Array]:
-    """Rows of every let."""
-    index = pa.array(rows)
-    return {name: values.take(index) for name, values in lets.items()}
+def lets_of(compiled: CompiledRule, hit: Frame, rows: I64, evaluated: RuleFrame) -> dict[str, pa.Array]:
+    """Every let of rows that hit, in the frame `hit`: taken where it is known, else evaluated now."""
+    found = {}
+    for name, expr in compiled.let.items():
+        known = evaluated.lets.get(name)
+        vec = hit.shared.vec(expr, hit) if known is None else take(known, rows)
+        found[name] = to_arrow(vec, expr.unit, hit.length)
+    return found
 
 
 def hit_rows(found: Found, events: Frame, seq_rows: I64, holders: pa.Array, notes: Sequence[str]) -> pa.Table:

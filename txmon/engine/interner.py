@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from txmon.engine.hashing import Words, first_seen, intern_words, rehash, text_hashes
+from txmon.rules.vec import Vec, plain, recode
 
 Codes = npt.NDArray[np.int64]
 NULL_CODE = -1
@@ -82,25 +83,41 @@ class TextInterner:
         indices = values.indices
         # Codes follow the order of first appearance in the stream, not in the dictionary: a dictionary
         # may hold values that no row uses, in any order.
-        raw = indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64, copy=False)
+        data, ok = plain(indices)
+        raw = np.where(ok, data, -1).astype(np.int64, copy=False)
         used = first_seen(raw, len(words))
         codes, fresh = self.pairs.codes(words[used])
         if len(fresh):
-            self._chunks.append(values.dictionary.take(pa.array(used[fresh])).cast(pa.string()))
+            self._append(values.dictionary.take(pa.array(used[fresh])).cast(pa.string()))
         lookup = np.full(len(words) + 1, NULL_CODE, np.int64)
         lookup[used] = codes
         found: Codes = lookup[raw]
         return found
 
+    def _append(self, texts: pa.Array) -> None:
+        """Add a chunk, each less than half as long as the one before: they are few, and copied rarely."""
+        while self._chunks and len(self._chunks[-1]) <= 2 * len(texts):
+            texts = pa.concat_arrays([self._chunks.pop(), texts])
+        self._chunks.append(texts)
+
     def texts(self) -> pa.Array:
         """Return all texts, in order of their codes."""
-        if len(self._chunks) != 1:
-            self._chunks = [pa.concat_arrays(self._chunks) if self._chunks else pa.array([], pa.string())]
-        return self._chunks[0]
+        return pa.concat_arrays(self._chunks) if self._chunks else pa.array([], pa.string())
 
     def text(self, codes: Codes) -> pa.Array:
         """Return the texts of `codes`, null where negative."""
-        return self.texts().take(pa.array(codes, mask=codes < 0))
+        chunks = pa.chunked_array(self._chunks, pa.string())
+        return chunks.take(pa.array(codes, mask=codes < 0)).combine_chunks()
+
+    def vec(self, codes: Codes) -> Vec:
+        """Return the texts of `codes` as a vector over only those that occur, null where negative."""
+        known = codes >= 0
+        used, position = np.unique(codes[known], return_inverse=True)
+        data = np.zeros(len(codes), np.int32)
+        data[known] = position
+        words = self.text(used).to_pylist()
+        # the same text has a code in every scope
+        return recode(words or [""], data, True if known.all() else known)
 
     def snapshot(self) -> dict[str, np.ndarray]:
         """Return words, and the texts as bytes with offsets."""

@@ -9,9 +9,10 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
-from txmon.engine.frames import Frame
+from txmon.engine.frames import Frame, LegFrame
 from txmon.engine.interner import Codes, PairInterner, TextInterner
-from txmon.rules.ir import Column, Expr, On
+from txmon.rules.ir import Column, Expr, On, Unit
+from txmon.rules.vec import Vec
 
 _ACCOUNT_COLUMNS = frozenset({"payer", "payee", "account", "counterparty"})
 
@@ -31,11 +32,26 @@ class KeySpace:
 
     def scopes(self, frame: Frame) -> Codes:
         """Code of (entity, mode) by row."""
-        entity, mode = frame.column("entity"), frame.column("mode")
-        if len(entity.dictionary) == 1 and len(mode.dictionary) == 1 and frame.length:
-            text = f"{entity.dictionary[0].as_py()}\n{mode.dictionary[0].as_py()}"
+        if isinstance(frame, LegFrame):
+            return self.scopes(frame.parent)[frame.event]
+        found: Codes | None = frame.memo.get("scopes")
+        if found is None:
+            found = frame.memo["scopes"] = self._scope_codes(frame)
+        return found
+
+    def _scope_codes(self, frame: Frame) -> Codes:
+        entity, mode = frame.vec("entity", Unit.TEXT), frame.vec("mode", Unit.TEXT)
+        if (
+            len(entity.text) == 1
+            and len(mode.text) == 1
+            and entity.ok is True
+            and mode.ok is True
+            and frame.length
+        ):
+            text = f"{entity.text[0]}\n{mode.text[0]}"
             return np.repeat(self._scopes.codes(pa.array([text])), frame.length)
-        joined = [f"{e}\n{m}" for e, m in zip(entity.to_pylist(), mode.to_pylist(), strict=True)]
+        columns = (frame.column(name).to_pylist() for name in ("entity", "mode"))
+        joined = [f"{e}\n{m}" for e, m in zip(*columns, strict=True)]
         return self._scopes.codes(pa.array(joined, pa.string()))
 
     def column_codes(self, frame: Frame, column: str) -> Codes:
@@ -43,7 +59,10 @@ class KeySpace:
         key = ("codes", column)
         found: Codes | None = frame.memo.get(key)
         if found is None:
-            found = self._codes(frame, domain_of(column), frame.column(column))
+            if isinstance(frame, LegFrame) and frame.of_event(column):
+                found = self.column_codes(frame.parent, column)[frame.event]
+            else:
+                found = self._codes(frame, domain_of(column), frame.column(column))
             frame.memo[key] = found
         return found
 
@@ -64,27 +83,25 @@ class KeySpace:
             codes = frame.memo[memo] = joined
         return codes
 
-    def value_codes(self, frame: Frame, expr: Expr, values: pa.Array) -> Codes:
+    def value_codes(self, frame: Frame, expr: Expr) -> Codes:
         """Codes of a text expression's values, for distinct counts and first, last and lag."""
         if isinstance(expr, Column):
             return self.column_codes(frame, expr.name)
-        return self._codes(frame, f"value:{expr}", values)
+        return self._codes(frame, f"value:{expr}", frame.shared.evaluate(expr, frame))
 
-    def value_texts(self, expr: Expr, codes: Codes) -> pa.Array:
+    def value_texts(self, expr: Expr, codes: Codes) -> Vec:
         """Texts of codes that `value_codes` gave."""
         name = domain_of(expr.name) if isinstance(expr, Column) else f"value:{expr}"
-        return self.texts.setdefault(name, TextInterner()).text(codes)
+        return self.texts.setdefault(name, TextInterner()).vec(codes)
 
     def _codes(self, frame: Frame, domain: str, values: pa.Array) -> Codes:
         interner = self.texts.setdefault(domain, TextInterner())
-        scopes: Codes | None = frame.memo.get("scopes")
-        if scopes is None:
-            scopes = frame.memo["scopes"] = self.scopes(frame)
-        kinds = np.unique(scopes)
-        if len(kinds) <= 1:
-            return interner.codes(values, int(kinds[0]) if len(kinds) else 0)
+        scopes = self.scopes(frame)
+        first = int(scopes[0]) if len(scopes) else 0
+        if (scopes == first).all():
+            return interner.codes(values, first)
         codes = np.full(len(values), -1, np.int64)
-        for scope in kinds:
+        for scope in np.unique(scopes):
             rows = np.flatnonzero(scopes == scope)
             codes[rows] = interner.codes(values.take(pa.array(rows)), int(scope))
         return codes

@@ -6,6 +6,8 @@ ever reaches a log.
 
 from __future__ import annotations
 
+from operator import methodcaller
+
 import numpy as np
 import pyarrow as pa
 
@@ -14,6 +16,8 @@ from txmon.engine.hits import HOLDERS
 from txmon.engine.keys import KeySpace
 from txmon.engine.profiles import ProfileBook, current_holders
 from txmon.engine.state import I64
+from txmon.rules.ir import Unit
+from txmon.rules.vec import Vec, each_word
 
 _ROLES = {"account": ("payer", "payee"), "merchant": ("merchant",)}
 
@@ -27,16 +31,14 @@ class People:
 
     def apply(self, frame: EventFrame) -> dict[str, I64]:
         """Set profile columns and `own_transfer` on a batch; returns holders' codes by role."""
-        kind = frame.column("kind")
-        kinds = kind.dictionary.to_pylist()
-        time = frame.column("event_time").to_numpy()
+        kind = frame.vec("kind", Unit.TEXT)
+        time = frame.time()
         holders: dict[str, I64] = {}
         for entity, roles in _ROLES.items():
             prefix = f"{entity}."
-            setting = np.array([k is not None and k.startswith(prefix) for k in kinds] + [False], np.bool_)
-            codes = kind.indices.fill_null(len(kinds)).to_numpy(zero_copy_only=False)
+            setting = each_word(kind, methodcaller("startswith", prefix), np.bool_) & kind.ok
             column = self._keys.column_codes(frame, entity)
-            setter = np.where(setting[codes], column, -1)
+            setter = np.where(setting, column, -1)
             wanted = np.stack([self._keys.column_codes(frame, role) for role in roles])
             book = self.books[entity]
             found = book.look_up(setter, wanted, time, frame.events)
@@ -61,7 +63,7 @@ class People:
         ]
         return pa.array(rows, HOLDERS)
 
-    def _own_transfer(self, frame: EventFrame, holders: dict[str, I64], time: I64) -> pa.Array:
+    def _own_transfer(self, frame: EventFrame, holders: dict[str, I64], time: I64) -> Vec:
         """True where both accounts are one or share a current holder, false where known not to; else null."""
         payer, payee = (self._keys.column_codes(frame, role) for role in ("payer", "payee"))
         a, b = holders["payer"], holders["payee"]
@@ -79,7 +81,7 @@ class People:
             for row in check[dated[position]]:
                 at = int(np.searchsorted(check, row))
                 own[row] = _share(left[position[at]], right[position[at]], int(time[row]))
-        return pa.array(own, mask=~known)
+        return Vec(own, known)
 
     def snapshot(self) -> dict[str, np.ndarray]:
         """Return both books."""

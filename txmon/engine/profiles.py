@@ -18,6 +18,7 @@ from txmon.engine.interner import TextInterner
 from txmon.engine.state import I64, TIME_MIN
 from txmon.jit import kernel
 from txmon.model.profile import ProfileField, profile_fields
+from txmon.rules.vec import Vec
 
 UNSET = TIME_MIN
 PREVIOUS, FOLLOWING, TIME, FIELDS = range(4)
@@ -118,29 +119,20 @@ class ProfileBook:
         _run(self._versions, self._newest, first, setter, roles, time, out)
         return out
 
-    def field_array(self, looked_up: I64, name: str) -> pa.Array:
-        """Return one field of one role (rows, fields) as an Arrow array in its physical form."""
+    def field_vec(self, looked_up: I64, name: str) -> Vec:
+        """Return one field of one role (rows, fields) in its physical form."""
         index = next(i for i, f in enumerate(self.fields) if f.name == name)
-        raw = np.ascontiguousarray(looked_up[:, index])
-        unknown = raw == UNSET
+        raw = looked_up[:, index]
+        ok = raw != UNSET
         kind = self.fields[index].type
         if kind == "text":
-            return self._coded(np.where(unknown, -1, raw))
-        if kind == "bool":
-            return pa.array(raw == 1, mask=unknown)
-        return pa.array(raw, mask=unknown)
+            return self.texts.vec(np.where(ok, raw, -1))
+        return Vec(raw == 1 if kind == "bool" else np.where(ok, raw, 0), ok)
 
     def holders(self, looked_up: I64) -> I64:
         """Return the code of the holders' text per row, -1 where unknown."""
         raw = looked_up[:, self._width - 1]
         return np.where(raw == UNSET, -1, raw)
-
-    def _coded(self, codes: I64) -> pa.Array:
-        """Dictionary array over only the values that occur, so that look-ups by value stay short."""
-        used, position = np.unique(codes[codes >= 0], return_inverse=True)
-        indices = np.full(len(codes), 0, np.int32)
-        indices[codes >= 0] = position
-        return pa.DictionaryArray.from_arrays(pa.array(indices, mask=codes < 0), self.texts.text(used))
 
     def _reserve(self, versions: int, entities: int) -> None:
         if self._used + versions > len(self._versions):

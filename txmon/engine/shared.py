@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from txmon.engine.state import I64
 from txmon.model.rates import Rates
-from txmon.rules.arrow import compile_expr, compile_mask
+from txmon.rules.arrow import compile_mask, compile_vec
 from txmon.rules.frame import Frame
 from txmon.rules.ir import Derived, Expr, Plan, RuleList
+from txmon.rules.vec import Vec, full, to_arrow
 
 _DAY_MIN, _DAY_MAX = np.iinfo(np.int32).min, np.iinfo(np.int32).max
 
@@ -19,7 +19,7 @@ class DatedList:
     """A list that answers by value and date."""
 
     def __init__(self, source: RuleList) -> None:
-        self._layers: list[tuple[pa.Array, I64, I64]] = []
+        self._layers: list[tuple[dict[str, int], I64, I64]] = []
         entries = list(source.entries)
         # A value may be valid in several spans; each layer holds a value once.
         while entries:
@@ -32,24 +32,22 @@ class DatedList:
             entries = [e for e in entries if e not in layer]
             starts = np.array([_DAY_MIN if e.valid_from is None else e.valid_from for e in layer], np.int64)
             ends = np.array([_DAY_MAX if e.valid_to is None else e.valid_to for e in layer], np.int64)
-            self._layers.append((pa.array([e.value for e in layer], pa.string()), starts, ends))
+            self._layers.append(({e.value: i for i, e in enumerate(layer)}, starts, ends))
 
-    def contains(self, values: pa.Array, days: I64) -> pa.Array:
+    def contains(self, values: Vec, days: I64) -> Vec:
         """Return whether each value is in the list on its day (days since the epoch); null for null."""
-        if not pa.types.is_dictionary(values.type):
-            values = values.cast(pa.string()).dictionary_encode()
-        codes = values.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
-        found = np.zeros(len(codes), np.bool_)
+        codes = values.data
+        found = np.zeros(len(days), np.bool_)
         for members, starts, ends in self._layers:
-            place = pc.index_in(values.dictionary.cast(pa.string()), value_set=members)
-            place = np.append(place.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64), -1)
-            at = place[codes]
-            found |= (at >= 0) & (starts[at] <= days) & (days <= ends[at])
-        return pa.array(found, mask=codes < 0)
+            place = np.array([members.get(word, -1) for word in values.text], np.int64)
+            if place.max(initial=-1) >= 0:
+                at = place[codes]
+                found |= (at >= 0) & (starts[at] <= days) & (days <= ends[at])
+        return Vec(found, values.ok)
 
 
 class Shared:
-    """Compiled once per plan."""
+    """Compiled once per plan. Whoever evaluates has numpy's warnings off, as `Engine.apply` has."""
 
     def __init__(self, plan: Plan, rates: Rates) -> None:
         self.plan = plan
@@ -57,10 +55,14 @@ class Shared:
         self.lists = {name: DatedList(source) for name, source in plan.lists.items()}
         self.derived: dict[str, Derived] = {d.name: d for d in plan.derived}
 
-    def evaluate(self, expr: Expr, frame: Frame) -> pa.Array:
-        """Value of an expression on a frame, as an array of the frame's length."""
-        return compile_expr(expr)(frame)
+    def vec(self, expr: Expr, frame: Frame) -> Vec:
+        """Value of an expression on every row of a frame."""
+        return full(compile_vec(expr)(frame), frame.length, expr.unit)
 
-    def mask(self, expr: Expr, frame: Frame) -> np.ndarray:
-        """Rows of a frame on which a condition is true (not null)."""
-        return compile_mask(expr)(frame)
+    def evaluate(self, expr: Expr, frame: Frame) -> pa.Array:
+        """Value of an expression on a frame, as an Arrow array of the frame's length."""
+        return to_arrow(compile_vec(expr)(frame), expr.unit, frame.length)
+
+    def mask(self, frame: Frame, *conditions: Expr) -> np.ndarray:
+        """Rows of a frame on which conditions are all true (not null); not to be written to."""
+        return compile_mask(*conditions)(frame)

@@ -15,10 +15,11 @@ import pyarrow as pa
 
 from txmon.rules import arrow_ops, arrow_text
 from txmon.rules.frame import Frame
-from txmon.rules.ir import AnomalyRef, Call, Column, Expr, FeatureRef, LetRef, Literal_, Unit
-from txmon.rules.vec import Vec, from_arrow, literal, to_arrow
+from txmon.rules.ir import AnomalyRef, Call, Column, Expr, FeatureRef, LetRef, Literal_
+from txmon.rules.vec import Vec, literal, to_arrow
 
 Evaluate = Callable[[Frame], Vec]
+Mask = Callable[[Frame], np.ndarray]
 _numbers = itertools.count()
 
 
@@ -35,27 +36,62 @@ def compile_expr(expr: Expr) -> Callable[[Frame], pa.Array]:
 
 
 @lru_cache(maxsize=65_536)
-def compile_mask(expr: Expr) -> Callable[[Frame], np.ndarray]:
-    """Return a function from a frame to a boolean array: true where a condition is true, not null.
+def compile_vec(expr: Expr) -> Evaluate:
+    """Return a function from a frame to a vector, which may be a scalar for all rows.
 
-    The parts of an `and` are taken in turn and the rest is left out once no row can be true.
+    The caller has numpy's warnings off (`np.errstate`): overflow and x/0 are null here.
     """
-    parts = expr.args if isinstance(expr, Call) and expr.op == "and" else (expr,)
-    evaluates = [_compiled(part) for part in parts]
+    return _compiled(expr)
 
-    def run(frame: Frame) -> np.ndarray:
-        found: np.ndarray | None = None
-        with np.errstate(all="ignore"):
-            for evaluate in evaluates:
-                true = arrow_ops.truth(evaluate(frame))
-                if not isinstance(true, np.ndarray):
-                    true = np.full(frame.length, bool(true))
-                found = true if found is None else found & true
-                if not found.any():
-                    break
-        return np.zeros(frame.length, np.bool_) if found is None else found
 
-    return run
+def compile_mask(*conditions: Expr) -> Mask:
+    """Return a function from a frame to a boolean array: true where all conditions are true, not null.
+
+    Conditions and the parts of an `and` are taken in turn; the rest is left out once no row can be true.
+    What conditions begin with in common is evaluated once per frame, so the array must not be written to.
+    As with `compile_vec`, the caller has numpy's warnings off.
+    """
+    step = _mask(tuple(part for condition in conditions for part in conjuncts(condition)))
+    return lambda frame: step(frame)[0]
+
+
+@lru_cache(maxsize=65_536)
+def _mask(parts: tuple[Expr, ...]) -> Callable[[Frame], tuple[np.ndarray, bool]]:
+    """Rows on which all parts are true, and whether there are any."""
+    number = next(_numbers)
+    if not parts:
+
+        def run(frame: Frame) -> tuple[np.ndarray, bool]:
+            return np.ones(frame.length, np.bool_), frame.length > 0
+
+    else:
+        before, evaluate = _mask(parts[:-1]), _compiled(parts[-1])
+
+        def run(frame: Frame) -> tuple[np.ndarray, bool]:
+            found = before(frame)
+            if not found[1]:
+                return found
+            true = arrow_ops.truth(evaluate(frame))
+            rows = found[0] & true
+            return rows, bool(rows.any())
+
+    if any(_reads_let(part) for part in parts):
+        return run
+
+    def remembered(frame: Frame) -> tuple[np.ndarray, bool]:
+        found: tuple[np.ndarray, bool] | None = frame.memo.get(number)
+        if found is None:
+            found = frame.memo[number] = run(frame)
+        return found
+
+    return remembered
+
+
+def conjuncts(expr: Expr) -> list[Expr]:
+    """Return the conditions that a conjunction joins; a condition by itself is its only one."""
+    if isinstance(expr, Call) and expr.op == "and":
+        return [c for arg in expr.args for c in conjuncts(arg)]
+    return [expr]
 
 
 @lru_cache(maxsize=65_536)
@@ -87,17 +123,18 @@ def _reads_let(expr: Expr) -> bool:
 
 
 def _let(expr: LetRef) -> Evaluate:
-    return lambda frame: from_arrow(frame.let(expr.name), expr.unit)
+    name = expr.name
+    return lambda frame: frame.let(name)
 
 
 def _leaf(expr: Column | FeatureRef | AnomalyRef | LetRef | Literal_) -> Evaluate:
     match expr:
         case Column(name, unit):
-            return lambda frame: from_arrow(frame.column(name), unit)
-        case FeatureRef(feature, unit):
-            return lambda frame: from_arrow(frame.feature(feature), unit)
-        case AnomalyRef(detector, unit):
-            return lambda frame: from_arrow(frame.anomaly(detector), unit)
+            return lambda frame: frame.vec(name, unit)
+        case FeatureRef(feature, _):
+            return lambda frame: frame.feature(feature)
+        case AnomalyRef(detector, _):
+            return lambda frame: frame.anomaly(detector)
     raise AssertionError(f"{expr} is not a leaf that is read from a frame")
 
 
@@ -114,14 +151,9 @@ def _outside(expr: Call, args: tuple[Evaluate, ...]) -> Evaluate:
     constants = [arg.value if isinstance(arg, Literal_) else None for arg in expr.args]
     if expr.op == "attribute":
         key = str(constants[0])
-        return lambda frame: from_arrow(frame.attribute(key), Unit.TEXT)
+        return lambda frame: frame.attribute(key)
     if expr.op == "fx":
         currency, minor = str(constants[0]), int(str(constants[1]))
-        return lambda frame: from_arrow(frame.fx_minor(currency, minor), Unit.MONEY)
+        return lambda frame: frame.fx_minor(currency, minor)
     name, value = str(constants[1]), args[0]
-
-    def contains(frame: Frame) -> Vec:
-        values = to_arrow(value(frame), Unit.TEXT, frame.length)
-        return from_arrow(frame.list_contains(name, values), Unit.BOOL)
-
-    return contains
+    return lambda frame: frame.list_contains(name, value(frame))

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
-import pyarrow as pa
-
-from txmon.rules.ir import Feature
+from txmon.rules.ir import Feature, Unit
+from txmon.rules.vec import Vec
 
 
 class Frame(Protocol):
-    """One batch. Arrays have `length` rows and the physical form of their unit (`txmon.rules.ir`)."""
+    """One batch. A vector has `length` rows in the physical form of its unit, and is never written to."""
 
     @property
     def length(self) -> int:
@@ -25,30 +24,30 @@ class Frame(Protocol):
         """Scratch of compiled expressions: equal sub-expressions are evaluated once per frame."""
         ...
 
-    def column(self, name: str) -> pa.Array | pa.ChunkedArray:
-        """Canonical, profile or derived column; text as a dictionary where possible."""
+    def vec(self, name: str, unit: Unit) -> Vec:
+        """Canonical, profile or derived column."""
         ...
 
-    def feature(self, feature: Feature) -> pa.Array:
+    def feature(self, feature: Feature) -> Vec:
         """Value of a window aggregate for each row."""
         ...
 
-    def let(self, name: str) -> pa.Array:
+    def let(self, name: str) -> Vec:
         """Value of a let of the rule that is evaluated."""
         ...
 
-    def anomaly(self, detector: str) -> pa.Array:
+    def anomaly(self, detector: str) -> Vec:
         """Calibrated score, double, null while warming."""
         ...
 
-    def list_contains(self, name: str, values: pa.Array) -> pa.Array:
+    def list_contains(self, name: str, values: Vec) -> Vec:
         """Whether each value is in the list on its row's UTC date; null for null."""
         ...
 
-    def fx_minor(self, currency: str, minor: int) -> pa.Array:
+    def fx_minor(self, currency: str, minor: int) -> Vec:
         """Worth of a sum in `currency` on each row's date, in base minor units; null without a rate."""
         ...
 
-    def attribute(self, key: str) -> pa.Array:
+    def attribute(self, key: str) -> Vec:
         """Value of a key of the attributes map; text."""
         ...

@@ -38,6 +38,18 @@ _DTYPES = {
     Unit.DATE: np.dtype(np.int32),
     Unit.TEXT: np.dtype(np.int32),
 }
+_WIDTHS: dict[int, Any] = {
+    kind.id: width
+    for kind, width in (
+        (pa.int8(), np.int8),
+        (pa.int16(), np.int16),
+        (pa.int32(), np.int32),
+        (pa.int64(), np.int64),
+        (pa.float64(), np.float64),
+        (pa.date32(), np.int32),
+        (pa.timestamp("us"), np.int64),
+    )
+}
 
 
 @dataclass(slots=True)
@@ -98,6 +110,38 @@ def finite(data: Any, ok: Ok) -> Vec:
     )
 
 
+def _bits(buffer: pa.Buffer, offset: int, n: int) -> np.ndarray:
+    first = offset >> 3
+    packed = np.frombuffer(buffer, np.uint8)[first : (offset + n + 7) >> 3]
+    start = offset - 8 * first
+    return np.unpackbits(packed, bitorder="little")[start : start + n].view(np.bool_)
+
+
+def validity(array: pa.Array) -> Ok:
+    """Return where an array of any type but null has values."""
+    if array.null_count == 0:
+        return True
+    return _bits(array.buffers()[0], array.offset, len(array))
+
+
+def plain(array: pa.Array) -> tuple[Any, Ok]:
+    """Return data and validity of an array of bools, integers, doubles, dates or times; null reads 0.
+
+    Read from the buffers themselves: Arrow's own functions cost more than a small batch is worth.
+    """
+    n, offset = len(array), array.offset
+    boolean = pa.types.is_boolean(array.type)
+    if n == 0:
+        return np.zeros(0, np.bool_ if boolean else _WIDTHS[array.type.id]), True
+    ok = validity(array)
+    buffer = array.buffers()[1]
+    if boolean:
+        data = _bits(buffer, offset, n)
+    else:
+        data = np.frombuffer(buffer, _WIDTHS[array.type.id])[offset : offset + n]
+    return (data, ok) if ok is True else (np.where(ok, data, data.dtype.type(0)), ok)
+
+
 def from_arrow(array: pa.Array | pa.ChunkedArray, unit: Unit) -> Vec:
     """Read an Arrow array in the physical form of `unit`."""
     if isinstance(array, pa.ChunkedArray):
@@ -106,27 +150,20 @@ def from_arrow(array: pa.Array | pa.ChunkedArray, unit: Unit) -> Vec:
             array = pa.concat_arrays(array.chunks) if array.num_chunks else pa.array([], array.type)
     if unit is Unit.TEXT:
         return _text(array)
-    ok: Ok = True if array.null_count == 0 else array.is_valid().to_numpy(zero_copy_only=False)
-    if unit is Unit.BOOL:
-        filled = array if ok is True else array.fill_null(False)
-        return Vec(filled.to_numpy(zero_copy_only=False).astype(np.bool_, copy=False), ok)
-    wanted = _ARROW[unit]
-    if array.type != wanted:
-        array = array.cast(pa.int64()) if pa.types.is_timestamp(array.type) else array.cast(wanted)
-    if ok is not True:
-        array = array.fill_null(0)
-    data = array.to_numpy(zero_copy_only=False)
+    if array.type.id not in _WIDTHS and unit is not Unit.BOOL:
+        array = array.cast(_ARROW[unit])
+    data, ok = plain(array)
+    data = data.astype(_DTYPES[unit], copy=False)
     return finite(data, ok) if data.dtype.kind == "f" else Vec(data, ok)
 
 
 def _text(array: pa.Array) -> Vec:
     if not pa.types.is_dictionary(array.type):
         array = array.dictionary_encode()
-    indices, dictionary = array.indices, array.dictionary
-    ok: Ok = True if indices.null_count == 0 else indices.is_valid().to_numpy(zero_copy_only=False)
-    codes = (indices if ok is True else indices.fill_null(0)).to_numpy(zero_copy_only=False)
+    dictionary = array.dictionary
     if len(dictionary) == 0:
         return Vec(np.zeros(len(array), np.int32), len(array) == 0, [""])
+    codes, ok = plain(array.indices)
     if len(dictionary) > len(array):
         # a long-lived dictionary: look only at the words this batch has
         used, codes = np.unique(codes, return_inverse=True)
@@ -135,6 +172,23 @@ def _text(array: pa.Array) -> Vec:
     if None in words or len(set(words)) < len(words):
         return recode(words, codes.astype(np.int32, copy=False), ok)
     return Vec(codes.astype(np.int32, copy=False), ok, words)
+
+
+def full(vec: Vec, n: int, unit: Unit) -> Vec:
+    """Write a scalar out as `n` rows; anything else as it is."""
+    return Vec(np.full(n, vec.data, _DTYPES[unit]), vec.ok, vec.words) if vec.scalar else vec
+
+
+def take(vec: Vec, rows: Any) -> Vec:
+    """Rows of a vector, by number. Words that few rows cannot need are left behind."""
+    data = vec.data if vec.scalar else vec.data[rows]
+    ok = vec.ok[rows] if isinstance(vec.ok, np.ndarray) else vec.ok
+    words = vec.words
+    if words is not None and not vec.scalar and 4 * len(rows) < len(words):
+        used, data = np.unique(data, return_inverse=True)
+        words = [words[code] for code in used.tolist()] or [""]
+        data = data.astype(np.int32)
+    return Vec(data, ok, words)
 
 
 def recode(words: Sequence[str | None], codes: Any, ok: Ok) -> Vec:
@@ -153,7 +207,7 @@ def recode(words: Sequence[str | None], codes: Any, ok: Ok) -> Vec:
 
 def to_arrow(vec: Vec, unit: Unit, n: int) -> pa.Array:
     """Write a vector as an Arrow array of `n` rows."""
-    data = vec.data if not vec.scalar else np.full(n, vec.data, _DTYPES[unit])
+    data = full(vec, n, unit).data
     ok = vec.ok
     mask = None if ok is True else np.ones(n, np.bool_) if ok is False else ~ok
     if unit is not Unit.TEXT:
