@@ -164,6 +164,13 @@ class StoreCorrupt(StoreError):
     status = 500
 
 
+class WarehouseDamaged(StoreError):
+    """The warehouse is not as it was written; it is derived, so `txmon store rebuild` makes it anew."""
+
+    code = "warehouse_damaged"
+    status = 503
+
+
 class SignatureError(TxmonError):
     """A message does not carry the signature of the one it claims to come from."""
 

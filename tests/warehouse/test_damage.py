@@ -12,7 +12,7 @@ import duckdb
 import pytest
 from warehousekit import assert_equal, everything, fill, parquet_files
 
-from txmon.errors import StateError, StoreCorrupt, StoreUnavailable, TxmonError
+from txmon.errors import StateError, StoreUnavailable, TxmonError, WarehouseDamaged
 from txmon.store import Store
 from txmon.store.warehouse import Warehouse, files, inspect, layout
 
@@ -100,7 +100,7 @@ def test_a_process_that_was_killed_leaves_no_seal(
             with Warehouse.open(killed) as warehouse:
                 warehouse.catch_up(store)
                 assert_equal(warehouse, store)
-        except (StoreCorrupt, StateError):
+        except (WarehouseDamaged, StateError):
             mend(store, killed)
     else:
         mend(store, killed)
@@ -109,11 +109,11 @@ def test_a_process_that_was_killed_leaves_no_seal(
 def test_opening_says_what_to_do(store: Store, closed: Path) -> None:
     lost = parquet_files(closed)[0]
     lost.unlink()
-    with pytest.raises(StoreCorrupt, match="txmon store rebuild"):
+    with pytest.raises(WarehouseDamaged, match="txmon store rebuild"):
         Warehouse.open(closed)
     mend(store, closed)
     (closed / layout.DATABASE).unlink()
-    with pytest.raises(StoreCorrupt, match="catalogue is gone"):
+    with pytest.raises(WarehouseDamaged, match="catalogue is gone"):
         Warehouse.open(closed)
     assert inspect(closed).damages[0].what == "is missing"
     mend(store, closed)

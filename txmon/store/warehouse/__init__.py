@@ -12,6 +12,7 @@
         with warehouse.read() as cursor:                 a DuckDB cursor that sees one moment; any thread
             cursor.sql("select count(*) from legs")
     inspect(folder)                                      -> State: damages of a warehouse that is not open
+    Follower(store, folder).start(); .stop()             keeps it up to date beside a running service
     forget(store, folder, snapshots)                     after an erasure: nothing derived keeps the values
 
 Derived: whatever is wrong with it, the journal makes it anew. Views: `events`, `legs`, `hits`, `alerts`,
@@ -22,7 +23,8 @@ from __future__ import annotations
 
 from txmon.store.warehouse.catalog import Mark
 from txmon.store.warehouse.check import Damage, State, inspect
+from txmon.store.warehouse.follow import Follower
 from txmon.store.warehouse.forget import forget
 from txmon.store.warehouse.main import Warehouse
 
-__all__ = ["Damage", "Mark", "State", "Warehouse", "forget", "inspect"]
+__all__ = ["Damage", "Follower", "Mark", "State", "Warehouse", "forget", "inspect"]

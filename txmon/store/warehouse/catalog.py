@@ -21,7 +21,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from txmon.errors import StateError, StoreCorrupt, StoreError, StoreUnavailable, WriterActive
+from txmon.errors import StateError, StoreError, StoreUnavailable, WarehouseDamaged, WriterActive
 from txmon.store.db import GENESIS
 from txmon.store.warehouse import layout, views
 from txmon.store.warehouse.files import REMEDY, File
@@ -56,7 +56,7 @@ def connect(folder: Path, *, memory_mb: int = 512, threads: int = 2, read_only: 
     """Open the DuckDB file.
 
     Raises:
-        WriterActive: another process has it open. StoreCorrupt: it cannot be read.
+        WriterActive: another process has it open. WarehouseDamaged: it cannot be read.
     """
     settings = {
         "threads": threads,
@@ -74,7 +74,7 @@ def translated(doing: str) -> Iterator[None]:
     """Turn DuckDB's errors into ours. Its texts may quote values, so they never go into ours.
 
     Raises:
-        WriterActive, StoreUnavailable, StoreCorrupt.
+        WriterActive, StoreUnavailable, WarehouseDamaged.
     """
     try:
         yield
@@ -88,7 +88,7 @@ def _meaning(error: Any, doing: str) -> StoreError:
         return WriterActive(f"{doing}: another process has it open; stop that one, or ask it")
     if "No space left" in text or isinstance(error, duckdb.OutOfMemoryException):
         return StoreUnavailable(f"{doing}: no room on the disk or in memory; the journal is not touched")
-    return StoreCorrupt(f"{doing}: DuckDB says {type(error).__name__}; {REMEDY}")
+    return WarehouseDamaged(f"{doing}: DuckDB says {type(error).__name__}; {REMEDY}")
 
 
 def create(con: Any, prefix: str = "") -> None:
@@ -123,7 +123,7 @@ def read_mark(con: Any) -> Mark:
     """Return how far the warehouse is."""
     rows = con.execute("select seq, head, events, next_file from mark").fetchall()
     if len(rows) != 1:
-        raise StoreCorrupt(f"the warehouse has {len(rows)} marks; {REMEDY}")
+        raise WarehouseDamaged(f"the warehouse has {len(rows)} marks; {REMEDY}")
     return Mark(*rows[0])
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from txmon.errors import StateError, StoreCorrupt, StoreUnavailable, WriterActive
+from txmon.errors import StateError, StoreUnavailable, WarehouseDamaged, WriterActive
 from txmon.store.dialects import FolderLock
 from txmon.store.warehouse import catalog, files, layout, seal
 from txmon.store.warehouse.catalog import Mark
@@ -62,7 +62,7 @@ def _opened(folder: Path) -> State:
         con = catalog.connect(folder, read_only=True)
     except WriterActive:
         return State("open_elsewhere")  # to a program that is not ours
-    except (StoreCorrupt, StoreUnavailable) as error:
+    except (WarehouseDamaged, StoreUnavailable) as error:
         return State("damaged", damages=[*found, Damage(layout.DATABASE, error.detail)])
     try:
         return _look(con, folder, found)
@@ -88,7 +88,7 @@ def tables(con: Any) -> list[Damage]:
             catalog.read_mark(con)
             for table in ("files", *catalog.TABLES):
                 con.execute(f"select bit_xor(hash(t)) from {table} t").fetchall()
-    except (StoreCorrupt, StoreUnavailable, StateError) as error:
+    except (WarehouseDamaged, StoreUnavailable, StateError) as error:
         return [Damage(layout.DATABASE, error.detail)]
     return []
 

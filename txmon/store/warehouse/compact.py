@@ -53,7 +53,7 @@ def merge(folder: Path, group: list[File], number: int) -> File:
     """Write one file in place of several, in order of arrival; the old ones stay.
 
     Raises:
-        StoreCorrupt: one of them is not what was written.
+        WarehouseDamaged: one of them is not what was written.
     """
     table = pa.concat_tables([files.read(folder, file) for file in group])
     return files.write(folder, group[0].day, number, table.sort_by("ingest_seq"))

@@ -111,7 +111,7 @@ def rewritten(folder: Path, file: File, work: Touched, number: int) -> tuple[boo
     """Write a file again without what went; returns whether it held any, and the new one if any is left.
 
     Raises:
-        StoreCorrupt: it is not what was written.
+        WarehouseDamaged: it is not what was written.
     """
     table = files.read(folder, file)
     numbers = table.column("ingest_seq").to_numpy()

@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from txmon.errors import StoreCorrupt, StoreUnavailable
+from txmon.errors import StoreUnavailable, WarehouseDamaged
 from txmon.store.warehouse import layout
 
 _SUFFIX = ".new"
@@ -82,14 +82,14 @@ def read(folder: Path, file: File) -> pa.Table:
     """Return the events of a file, after comparing its checksum.
 
     Raises:
-        StoreCorrupt: it is missing or not what was written.
+        WarehouseDamaged: it is missing or not what was written.
     """
     try:
         content = (folder / file.name).read_bytes()
     except OSError as error:
-        raise StoreCorrupt(f"warehouse file {file.name}: {error.strerror}; {REMEDY}") from error
+        raise WarehouseDamaged(f"warehouse file {file.name}: {error.strerror}; {REMEDY}") from error
     if sha256(content).hexdigest() != file.sha256:
-        raise StoreCorrupt(f"warehouse file {file.name} is not what was written; {REMEDY}")
+        raise WarehouseDamaged(f"warehouse file {file.name} is not what was written; {REMEDY}")
     return pq.read_table(pa.BufferReader(content), schema=layout.EVENTS, partitioning=None)
 
 

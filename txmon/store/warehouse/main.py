@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +20,7 @@ import duckdb
 import pyarrow as pa
 import sqlalchemy as sa
 
-from txmon.errors import StateError, StoreCorrupt
+from txmon.errors import StateError, WarehouseDamaged
 from txmon.store import journal
 from txmon.store.db import Store, make_folder
 from txmon.store.dialects import FolderLock
@@ -45,6 +45,14 @@ from txmon.store.warehouse.files import REMEDY, File
 from txmon.store.warehouse.gate import Gate
 
 STEP_EVENTS = 100_000
+
+
+def _never() -> bool:
+    return False
+
+
+def _nothing() -> None:
+    return None
 
 
 class Warehouse:
@@ -81,8 +89,8 @@ class Warehouse:
             reader_wait_s: how long an erasure waits for queries to end.
 
         Raises:
-            WriterActive: another process has it open. StoreCorrupt: damaged, StateError: of another version;
-            `txmon store rebuild` makes it anew.
+            WriterActive: another process has it open. WarehouseDamaged; StateError: of another version, which
+            `txmon store rebuild` makes anew.
         """
         warehouse = cls(folder, memory_mb=memory_mb, threads=threads, reader_wait_s=reader_wait_s)
         make_folder(folder)
@@ -113,7 +121,7 @@ class Warehouse:
             self._files = {file.number: file for file in catalog.read_files(con)}
         missing = check.parquet(self.folder, list(self._files.values()), content=False)
         if missing:
-            raise StoreCorrupt(f"warehouse file {missing[0]}; {REMEDY}")
+            raise WarehouseDamaged(f"warehouse file {missing[0]}; {REMEDY}")
         files.remove_strangers(self.folder, {file.name for file in self._files.values()})
         with catalog.translated("opening the warehouse"), self._transaction():
             # anew each time: the views name files by their whole path, and the folder may have moved
@@ -121,7 +129,7 @@ class Warehouse:
 
     def _require_catalogue(self, *, there: bool) -> None:
         if not there and any((self.folder / layout.EVENTS_FOLDER).glob("day=*/*.parquet")):
-            raise StoreCorrupt(f"the warehouse's catalogue is gone, its files are there; {REMEDY}")
+            raise WarehouseDamaged(f"the warehouse's catalogue is gone, its files are there; {REMEDY}")
 
     def _connect(self) -> None:
         self._root = catalog.connect(self.folder, memory_mb=self._memory_mb, threads=self._threads)
@@ -153,11 +161,22 @@ class Warehouse:
             finally:
                 cursor.close()
 
-    def catch_up(self, store: Store, upto: int | None = None) -> Mark:
+    def catch_up(
+        self,
+        store: Store,
+        upto: int | None = None,
+        *,
+        enough: Callable[[], bool] = _never,
+        applied: Callable[[], None] = _nothing,
+    ) -> Mark:
         """Bring everything up to a row of the journal, the newest by default.
 
+        Args:
+            enough: asked after each step; the rest waits for the next call.
+            applied: told after each step, that is a commit.
+
         Raises:
-            StateError: it was made from another journal. StoreCorrupt: a file that must be read again is
+            StateError: it was made from another journal. WarehouseDamaged: a file that must be read again is
             damaged. StoreUnavailable: no room, or a query stood in the way of an erasure.
         """
         with self._turn, catalog.translated("writing the warehouse"):
@@ -168,16 +187,11 @@ class Warehouse:
                 work = erased.touched(store, self._mark.seq, upto)
                 if work is not None:
                     self._erase(store, work)
-            step: list[Entry] = []
-            size = 0
-            for entry in journal.read(store, self._mark.seq + 1, upto):
-                step.append(entry)
-                size += entry.event_count
-                if size >= STEP_EVENTS:
-                    self._step(store, step)
-                    step, size = [], 0
-            if step:
+            for step in _steps(journal.read(store, self._mark.seq + 1, upto)):
                 self._step(store, step)
+                applied()
+                if enough():
+                    break
             return self._mark
 
     def _require_same(self, store: Store, newest: int) -> None:
@@ -331,6 +345,11 @@ class Warehouse:
             finally:
                 self._let_go()
 
+    def abandon(self) -> None:
+        """Let go of it as it is: who opens it next looks at what is there."""
+        with self._turn, self._gate.alone(self._reader_wait_s):
+            self._let_go()
+
     def _disconnect(self) -> None:
         for connection in (self._con, self._root):
             if connection is not None:
@@ -352,4 +371,18 @@ class Warehouse:
         if kind is None:
             self.close()
         else:
-            self._let_go()  # without a seal: who opens it next looks at what is there
+            self.abandon()
+
+
+def _steps(entries: Iterable[Entry]) -> Iterator[list[Entry]]:
+    """Cut journal rows into steps of about STEP_EVENTS events."""
+    step: list[Entry] = []
+    size = 0
+    for entry in entries:
+        step.append(entry)
+        size += entry.event_count
+        if size >= STEP_EVENTS:
+            yield step
+            step, size = [], 0
+    if step:
+        yield step
