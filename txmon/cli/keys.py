@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from txmon.cli import cardkeys
 from txmon.cli.keyplace import (
     Entities,
     Json,
@@ -34,6 +35,7 @@ from txmon.store.access import Access, Person, list_keys, list_people
 app = typer.Typer(no_args_is_help=True, help="Local keys; people and their API keys.", rich_markup_mode=None)
 person = typer.Typer(no_args_is_help=True, help="People who work with the service.", rich_markup_mode=None)
 app.add_typer(person, name="person")
+app.add_typer(cardkeys.app, name="card")
 
 _HOUR_US = 3_600_000_000
 

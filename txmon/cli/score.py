@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from txmon.errors import InputError
+from txmon.model.aliases import Aliases
 
 app = typer.Typer()
 
@@ -72,6 +73,7 @@ def score(
             files,
             key=ensure_key(),
             rates=table,
+            aliases=_aliases(store),
             batch_rows=batch_rows,
             progress=lambda done, total: progress.update(task, completed=done, total=total or None),
         )
@@ -93,3 +95,17 @@ def score(
         )
     typer.echo(f"{summary.hits:,} hits, {summary.alerts:,} alerts in {summary.seconds:.2f} s")
     typer.echo(f"results are in {out}/")
+
+
+def _aliases(store: Path | None) -> Aliases | None:
+    """Read the tokens that cards keep, where the folder is that of a service's store."""
+    if store is None or not (store / "txmon.db").exists():
+        return None
+    from txmon.clock import SystemClock, random_bytes
+    from txmon.store import Store, aliases
+
+    found = Aliases()
+    opened = Store.open(store, clock=SystemClock(), random_bytes=random_bytes, read_only=True)
+    with opened, opened.read() as conn:
+        aliases.load(conn, found)
+    return found

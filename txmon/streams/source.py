@@ -7,13 +7,14 @@ cannot be read at all, or lacks the columns its feed needs, raises.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
 from txmon.errors import InputError
+from txmon.model.aliases import Aliases
 from txmon.model.keys import PanKey
 from txmon.model.pan import Tokeniser
 from txmon.model.rates import Rates
@@ -58,11 +59,12 @@ class Source:
         rates: Rates,
         batch_rows: int = DEFAULT_BATCH,
         progress: Progress | None = None,
+        aliases: Aliases | None = None,
     ) -> None:
         if batch_rows < 1:
             raise InputError(f"batch rows must be at least 1, not {batch_rows}")
         self._feed = feed
-        self._converter = Converter(Context(feed, Tokeniser(key), rates))
+        self._converter = Converter(Context(feed, Tokeniser(key, aliases), rates))
         self._paths = list(paths)
         self._batch_rows = batch_rows
         self._progress = progress
@@ -110,10 +112,12 @@ def open_source(
     base_currency: str | None = None,
     batch_rows: int = DEFAULT_BATCH,
     progress: Progress | None = None,
+    aliases: Aliases | None = None,
 ) -> Source:
     """Read files of `feed`; iterate the result for `FeedBatch`es of at most `batch_rows` events.
 
     Base currency: that of `rates` if given, else `base_currency`, else the feed's, else EUR.
+    Aliases: tokens that cards keep from before their key was changed; nothing is noted here.
 
     Raises:
         InputError: while iterating, if a file cannot be read at all or lacks columns.
@@ -124,4 +128,7 @@ def open_source(
     elif base_currency is not None and base_currency != rates.base_currency:
         raise InputError(f"rates are in {rates.base_currency}, but the base currency is {base_currency}")
     files = [paths] if isinstance(paths, Path) else list(paths)
-    return Source(feed, files, key=key, rates=rates, batch_rows=batch_rows, progress=progress)
+    key = replace(key, successor=None)  # files have no store to note aliases in
+    return Source(
+        feed, files, key=key, rates=rates, batch_rows=batch_rows, progress=progress, aliases=aliases
+    )
