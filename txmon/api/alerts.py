@@ -41,9 +41,8 @@ _FULL = ("subject_type", "severity", "score", "protect", "hit_count")
 _LISTS = ("typologies", "rule_ids")
 
 
-def routes(parts: Parts) -> APIRouter:
-    """Return the routes."""
-    router = APIRouter()
+def routes(parts: Parts, router: APIRouter) -> None:
+    """Add the routes."""
 
     @router.get("/v1/alerts")
     def list_alerts(exchange: Asked, which: query(AlertFilter)) -> Response:  # type: ignore[valid-type]
@@ -73,7 +72,6 @@ def routes(parts: Parts) -> APIRouter:
         return plain(moved, headers={"etag": f'"v{moved["version"]}"'})
 
     parts.access.proposals.on(DISMISSAL, _dismissed)
-    return router
 
 
 def alert_shown(row: sa.RowMapping, *, explained: bool, personal: bool) -> dict[str, Any]:

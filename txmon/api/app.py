@@ -105,7 +105,7 @@ def _framework(parts: Parts) -> FastAPI:
         redirect_slashes=False,
     )  # fmt: skip
     for module in _MODULES:
-        app.include_router(module.routes(parts))
+        module.routes(parts, app.router)
     document = contract(app)
 
     @app.get("/openapi.json")

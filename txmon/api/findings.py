@@ -19,9 +19,8 @@ from txmon.api.shapes import HitFilter, micros, query
 from txmon.store.schema import alert_hits, alerts, hits
 
 
-def routes(parts: Parts) -> APIRouter:
-    """Return the routes."""
-    router = APIRouter()
+def routes(parts: Parts, router: APIRouter) -> None:
+    """Add the routes."""
 
     @router.get("/v1/hits")
     def list_hits(exchange: Asked, which: query(HitFilter)) -> Response:  # type: ignore[valid-type]
@@ -30,8 +29,6 @@ def routes(parts: Parts) -> APIRouter:
     @router.get("/v1/entities")
     def list_entities(exchange: Asked) -> Response:
         return cached(exchange, {"items": _entities(parts, exchange), "next_cursor": None})
-
-    return router
 
 
 def _hits(parts: Parts, exchange: Exchange, which: HitFilter) -> Response:

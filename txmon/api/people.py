@@ -23,9 +23,8 @@ from txmon.store.identity import NewKey as Made
 _SECOND_US = 1_000_000
 
 
-def routes(parts: Parts) -> APIRouter:
-    """Return the routes."""
-    router = APIRouter()
+def routes(parts: Parts, router: APIRouter) -> None:
+    """Add the routes."""
     access = parts.access
 
     @router.get("/v1/people")
@@ -91,8 +90,6 @@ def routes(parts: Parts) -> APIRouter:
     def revoke_key(exchange: Asked, key_id: OurId) -> Response:
         change(parts, lambda tx: access.revoke_key(tx, exchange.who, key_id))
         return plain({"key_id": key_id, "state": "revoked"})
-
-    return router
 
 
 def _made(key: Made) -> dict[str, Any]:

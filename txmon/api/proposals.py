@@ -29,9 +29,8 @@ from txmon.store.schema import proposals
 _PERSONAL = (FIX, "erasure")  # kinds whose body may name people
 
 
-def routes(parts: Parts) -> APIRouter:
-    """Return the routes."""
-    router = APIRouter()
+def routes(parts: Parts, router: APIRouter) -> None:
+    """Add the routes."""
 
     @router.get("/v1/proposals")
     def list_proposals(exchange: Asked, which: query(ProposalFilter)) -> Response:  # type: ignore[valid-type]
@@ -53,8 +52,6 @@ def routes(parts: Parts) -> APIRouter:
             return parts.access.proposals.withdraw(tx, proposal_id, exchange.who)
 
         return plain(_shown(change(parts, withdraw), personal=False))
-
-    return router
 
 
 def _listed(parts: Parts, exchange: Exchange, which: ProposalFilter) -> Response:

@@ -36,9 +36,8 @@ _PERSONAL = ("event_id", "value", "message", "raw")
 _FEED = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 
 
-def routes(parts: Parts) -> APIRouter:
-    """Return the routes."""
-    router = APIRouter()
+def routes(parts: Parts, router: APIRouter) -> None:
+    """Add the routes."""
 
     @router.get("/v1/quarantine")
     def list_rows(exchange: Asked, which: query(RowFilter)) -> Response:  # type: ignore[valid-type]
@@ -87,8 +86,6 @@ def routes(parts: Parts) -> APIRouter:
 
         change(parts, drop)
         return plain({"id": row_id, "state": "dropped"})
-
-    return router
 
 
 def _row_shown(row: sa.RowMapping, *, personal: bool) -> dict[str, Any]:

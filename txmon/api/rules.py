@@ -28,9 +28,8 @@ ACTIVATION = "rule_activation"
 _DAY_US = 86_400_000_000
 
 
-def routes(parts: Parts) -> APIRouter:
-    """Return the routes."""
-    router = APIRouter()
+def routes(parts: Parts, router: APIRouter) -> None:
+    """Add the routes."""
 
     @router.get("/v1/rules")
     def list_rules(exchange: Asked, which: query(RuleFilter)) -> Response:  # type: ignore[valid-type]
@@ -78,8 +77,6 @@ def routes(parts: Parts) -> APIRouter:
         }
         number = change(parts, lambda tx: parts.access.proposals.propose(tx, ACTIVATION, body, exchange.who))
         return plain({"proposal_id": number, "changes": body["changes"]}, 202)
-
-    return router
 
 
 def staged_as(parts: Parts, config_id: str) -> Config:

@@ -19,9 +19,8 @@ from txmon.store import audit
 _REASONS_ONLY = ("config", "staged_config", "activation", "rules")  # of the status: about rules
 
 
-def routes(parts: Parts) -> APIRouter:
-    """Return the routes."""
-    router = APIRouter()
+def routes(parts: Parts, router: APIRouter) -> None:
+    """Add the routes."""
 
     @router.get("/livez")
     async def live() -> Response:
@@ -47,8 +46,6 @@ def routes(parts: Parts) -> APIRouter:
     @router.get("/v1/audit")
     def list_reads(exchange: Asked, which: query(AuditFilter)) -> Response:  # type: ignore[valid-type]
         return _reads(parts, exchange, which)
-
-    return router
 
 
 def _reads(parts: Parts, exchange: Exchange, which: AuditFilter) -> Response:
