@@ -5,10 +5,10 @@ from __future__ import annotations
 import itertools
 import json
 import random
-import sqlite3
 import sys
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -17,10 +17,10 @@ from typing import Any
 import pyarrow as pa
 import pytest
 import sqlalchemy as sa
-from sqlalchemy.exc import OperationalError
 from txkit import write_pack
 
 from txmon.clock import rfc3339
+from txmon.errors import CommitUnknown, StoreFatal, StoreUnavailable
 from txmon.metrics import Metrics
 from txmon.model.keys import PanKey
 from txmon.model.rates import Rates
@@ -28,6 +28,7 @@ from txmon.pipeline.commit import Fault, no_fault
 from txmon.pipeline.service import Doors, Service
 from txmon.pipeline.work import Intake, Outcome, Sender, Work
 from txmon.settings import Settings
+from txmon.store import Store
 from txmon.store.schema import alert_hits, alerts, hits, journal, outbox
 from txmon.streams.intake import FeedIntake
 
@@ -38,7 +39,7 @@ import busy
 LONG_AGO_US = int(
     1_900_000_000 * 1e6
 )  # the test's today: 2030, so that no event is ahead and no mark of time due
-WAIT_S = 120.0  # how long a test waits for what must come: never a measure, only an end
+WAIT_S = 60.0  # how long a test waits for what must come: never a measure, only an end
 KEY = PanKey("0badcafe", bytes(32))
 
 
@@ -295,26 +296,58 @@ def of_kind(service: Service, kind: str) -> int:
 # -- faults ----------------------------------------------------------------------------------------------
 
 
-def failing_commits(
-    service: Service, monkeypatch: pytest.MonkeyPatch, faults: Sequence[str], text: str = "disk I/O error"
-) -> list[str]:
-    """Let the next commits of events fail: `before` nothing is stored, `after` it is, and nobody hears of it."""
-    dialect = service.store._writer.dialect
-    real, left = type(dialect).do_commit, list(faults)
+def failing_commits(monkeypatch: pytest.MonkeyPatch, *faults: str) -> list[str]:
+    """Let the next commits of every store fail, then work again; returns what is still to come.
 
-    def do_commit(self: Any, connection: Any) -> None:
-        if not left:
-            return real(self, connection)
-        fault = left.pop(0)
-        if fault == "after":
-            real(self, connection)
+    Faults: `full` as a disk that is full or failing does, `lost` when the connection breaks before the commit
+    is done, `unheard` when it breaks behind it, `pass` for none.
+    """
+    left, real = list(faults), Store._commit
+
+    def commit(self: Store, transaction: sa.RootTransaction) -> None:
+        fault = left.pop(0) if left else "pass"
+        if fault in ("pass", "unheard"):
+            real(self, transaction)
+        else:
+            transaction.rollback()
+        if fault == "full":
+            raise StoreFatal("committing: the test's disk is full")
         if fault != "pass":
-            raise OperationalError("COMMIT", {}, sqlite3.OperationalError(text))
-        real(self, connection)
-        return None
+            raise CommitUnknown("the test broke the connection while committing")
 
-    monkeypatch.setattr(type(dialect), "do_commit", do_commit)
+    monkeypatch.setattr(Store, "_commit", commit)
     return left
+
+
+def store_away(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
+    """Let no store be opened, read or written until the returned event is set."""
+    back = threading.Event()
+    connect, write, read = Store._connect, Store.write, Store.read
+
+    def check() -> None:
+        if not back.is_set():
+            raise StoreUnavailable("the test took the store away")
+
+    def connect_(self: Store) -> None:
+        check()
+        connect(self)
+
+    @contextmanager
+    def write_(self: Store) -> Iterator[Any]:
+        with write(self) as tx:
+            yield tx
+            check()
+
+    @contextmanager
+    def read_(self: Store) -> Iterator[Any]:
+        check()
+        with read(self) as conn:
+            yield conn
+
+    monkeypatch.setattr(Store, "_connect", connect_)
+    monkeypatch.setattr(Store, "write", write_)
+    monkeypatch.setattr(Store, "read", read_)
+    return back
 
 
 class Poison(Exception):

@@ -4,7 +4,8 @@
 
 A batch is acknowledged only behind its commit, and the next is applied only behind that. A commit that
 fails is tried again with the same outcome for as long as it takes; after a lost connection the head tells
-whether it had succeeded. Any other failure throws the engine's state away, and the journal gives it anew.
+whether it had succeeded. Any other failure throws the engine's state away, the journal gives it anew, and
+each work of the batch is tried alone.
 Owns the order of these steps; each step is a module of its own.
 """
 
@@ -81,6 +82,8 @@ class Writer:
         self._p = parts
         self._thread = threading.Thread(target=self._run, name="txmon-writer", daemon=True)
         self._give_up = threading.Event()
+        self._owed: dict[int, Job] = {}  # taken and not yet answered
+        self._ahead = False  # the engine may have events that the journal has not: its state is worthless
         self.problem: str | None = None  # what keeps it from storing, a code; None while it can
 
     def start(self) -> None:
@@ -88,7 +91,7 @@ class Writer:
         self._thread.start()
 
     def stop(self, reason: str, seconds: float) -> bool:
-        """Take nothing more, finish what waits; true if that was done in time.
+        """Take nothing more, finish what waits; true if that was done in time and the state may be saved.
 
         What could not be stored by then is answered with an error and was not acknowledged.
         """
@@ -97,7 +100,8 @@ class Writer:
         if self._thread.is_alive():
             self._give_up.set()
             self._thread.join(_PAUSE_MAX_S + 1)
-        return not self._thread.is_alive() and not self._give_up.is_set()
+        done = not self._thread.is_alive() and not self._give_up.is_set()
+        return done and not self._ahead and self.problem is None
 
     @property
     def alive(self) -> bool:
@@ -122,20 +126,31 @@ class Writer:
             self._drain(Stopping("the engine has stopped after a failure; restart the service"))
 
     def _drain(self, error: TxmonError) -> None:
+        owed = list(self._owed.values())
+        self._tell(owed, [error] * len(owed))
         while not self._p.inbox.finished:
             jobs, changes = self._p.inbox.take(1 << 62, 0)
             self._tell(jobs, [error] * len(jobs))
-            for change in changes:
+            self._refuse(changes, error)
+
+    def _refuse(self, changes: Sequence[Change], error: TxmonError) -> None:
+        for change in changes:
+            if not change.future.done() and change.future.set_running_or_notify_cancel():
                 change.future.set_exception(error)
 
     def round(self, wait_s: float) -> None:
         """Take what waits and deal with it."""
         jobs, changes = self._p.inbox.take(self._p.batch_events, wait_s)
-        for change in changes:
-            self._change(change)
+        self._owed = {id(job): job for job in jobs}
+        try:
+            for change in changes:
+                self._change(change)
+        except Exception:
+            self._refuse(changes, Stopping("the engine has stopped after a failure; restart the service"))
+            raise
         if jobs:
             self._batch(jobs)
-        if not self._give_up.is_set():
+        if not self._give_up.is_set() and not self._ahead:
             self._p.between()
 
     def _change(self, change: Change) -> None:
@@ -144,35 +159,79 @@ class Writer:
         try:
             value = change.make()
         except _FAILURES as error:
-            self._reopen(error, None)
-            if isinstance(error, CommitUnknown):
-                self._p.applier.reload()  # what the change was about may be in force
-            change.future.set_exception(error)
+            change.future.set_exception(error)  # whoever asked shall not wait until the store is back
+            self._ahead = self._ahead or isinstance(error, CommitUnknown)  # it may be in force
+            self._recover(error)
         except Exception as error:  # the caller's own fault: theirs to deal with
             change.future.set_exception(error)
         else:
             change.future.set_result(value)
 
+    def _recover(self, failure: TxmonError) -> None:
+        """Open the store again and let the engine stand at its end, unless the service must stop."""
+        try:
+            self._reopen(failure, None)
+        except Stopping as error:
+            self._p.log.warning("writer.gave_up", exc_info=error)
+        else:
+            self._forget()
+
+    def _stand(self) -> None:
+        """Let the engine stand where the journal ends, if it may not.
+
+        Raises:
+            Stopping: the service must stop before the store could be read.
+        """
+        while self._ahead:
+            try:
+                self._p.applier.reload()
+                self._ahead = False
+            except _FAILURES as error:
+                self._reopen(error, None)
+
     def _batch(self, jobs: Sequence[Job]) -> None:
+        """Apply and store works together; if that fails, each alone, so that one does not fail the others."""
         p = self._p
         jobs = self._unbroken(jobs)
         if not jobs:
             return
         try:
-            result = self._outcomes([job.work for job in jobs])
+            result = self._patiently([job.work for job in jobs])
         except Stopping as error:
             self._fail(jobs, error)
         except Exception as error:
-            # the engine may be ahead of the journal: it must forget the batch, the senders must hear of it
-            p.log.error("batch.failed", exc_info=error)
-            self._fail(jobs, error)
-            if isinstance(error, StoreCorrupt):
-                raise
-            p.applier.reload()
+            # the engine may be ahead of the journal: it must forget the batch
+            p.log.error("batch.failed", events=sum(job.size for job in jobs), exc_info=error)
+            if len(jobs) == 1 or isinstance(error, StoreCorrupt):
+                self._fail(jobs, error)
+                if isinstance(error, StoreCorrupt):
+                    raise
+                self._forget()
+            else:
+                for job in jobs:
+                    self._batch([job])
         else:
             started = monotonic_s()
             self._tell(jobs, result)
             p.measure.stage("acknowledge", started)
+
+    def _forget(self) -> None:
+        """Let the engine forget what is not stored, unless the service must stop."""
+        try:
+            self._stand()
+        except Stopping as error:
+            self._p.log.warning("writer.gave_up", exc_info=error)
+
+    def _patiently(self, works: Sequence[Work]) -> list[Outcome]:
+        """Apply and store works, waiting for a store that the engine's state must come from."""
+        while True:
+            if self._give_up.is_set():
+                raise Stopping("the service stops; nothing of this was stored")
+            self._stand()
+            try:
+                return self._outcomes(works)
+            except _FAILURES as error:
+                self._reopen(error, None)
 
     def _unbroken(self, jobs: Sequence[Job]) -> list[Job]:
         """The jobs that may be stored; those behind a failed one of their consumer are answered."""
@@ -193,12 +252,14 @@ class Writer:
         p, started = self._p, monotonic_s()
         batch = assemble(works, p.intake)
         started = p.measure.stage("decode", started)
+        self._ahead = True
         applied = p.applier.apply(batch.events)
         started = p.measure.stage("apply", started)
         p.point("applied")
         refused = self._refused(batch, applied)
         prepared = Prepared(batch, applied, refused, p.clock.now_us(), p.history_until_us)
         stored = self._store(prepared)
+        self._ahead = False
         p.measure.stage("commit", started)
         p.measure.batch(batch, applied, refused.table, stored, p.store.marks)
         return outcomes(batch, applied, refused, stored, p.rules, lambda keys: earlier_advice(p.store, keys))
@@ -269,6 +330,7 @@ class Writer:
 
     def _tell(self, jobs: Sequence[Job], results: Sequence[Outcome | Exception]) -> None:
         for job, result in zip(jobs, results, strict=True):
+            self._owed.pop(id(job), None)
             try:
                 job.done(result)
             except Exception as error:  # a sender that is gone must not stop the others
