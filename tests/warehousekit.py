@@ -6,6 +6,7 @@ import json
 import random
 from collections.abc import Iterable
 from datetime import UTC, date, datetime
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -87,15 +88,20 @@ def hits_of(events: pa.Table, first: int, every: int = 7) -> pa.Table:
     return pa.Table.from_pylist(rows, schema=HITS)
 
 
-def alert_row(alert_id: str, subject: str, **more: Any) -> dict[str, Any]:
+def alert_row(named: str, subject: str, **more: Any) -> dict[str, Any]:
     """A row of ALERTS."""
     return {
-        "alert_id": alert_id, "subject_type": "account", "subject_id": subject, "typologies": ["other", "x"], "severity": "high", "score": 0.6,
+        "alert_id": named, "subject_type": "account", "subject_id": subject, "typologies": ["other", "x"], "severity": "high", "score": 0.6,
         "protect": False, "first_event_time": START_US, "last_event_time": START_US, "hit_count": 1, "rule_ids": ["fee"],
         "entity": "default", "mode": "live", "recommendation": "review", "opened_time": START_US, "opened_source": "test",
         "opened_event_id": "ev-0", "opened_rule_id": "fee", "revision": 0, "explanation": f"seen with {subject}", "parts": "[]",
         "holders_first": [{"party": "p1", "role": "owner"}], "holders_latest": [],
     } | more  # fmt: skip
+
+
+def alert_id(subject: str) -> str:
+    """An id that does not show whom it is about, as the engine's do not."""
+    return f"al-{sha256(subject.encode()).hexdigest()[:12]}"
 
 
 def add(store: Store, events: pa.Table, every: int = 7) -> Entry:
@@ -106,8 +112,8 @@ def add(store: Store, events: pa.Table, every: int = 7) -> Entry:
         entry = journal.append(tx, "events", events, now)
         ids = workflow.add_hits(tx, found, entry.seq)
         subjects = found.column("subject_id").to_pylist()
-        rows = [alert_row(f"al-{s}", s, hit_count=i + 1) for i, s in enumerate(dict.fromkeys(subjects))]
-        links = [{"hit": i, "alert_id": f"al-{s}", "change": "opened"} for i, s in enumerate(subjects)]
+        rows = [alert_row(alert_id(s), s, hit_count=i + 1) for i, s in enumerate(dict.fromkeys(subjects))]
+        links = [{"hit": i, "alert_id": alert_id(s), "change": "opened"} for i, s in enumerate(subjects)]
         workflow.apply_alerts(
             tx,
             pa.Table.from_pylist(links, schema=CHANGES),
@@ -119,15 +125,15 @@ def add(store: Store, events: pa.Table, every: int = 7) -> Entry:
     return entry
 
 
-def decide(store: Store, alert_id: str) -> None:
+def decide(store: Store, named: str) -> None:
     """A human decision that moves an alert on."""
     with store.write() as tx:
         version = tx.conn.execute(
-            sa.select(schema.alerts.c.version).where(schema.alerts.c.alert_id == alert_id)
+            sa.select(schema.alerts.c.version).where(schema.alerts.c.alert_id == named)
         ).scalar_one()
         entry = journal.append(tx, "decision", b'{"who":"ana"}', store.clock.now_us())
         workflow.set_alert_state(
-            tx, alert_id, "in_review", reason="looking", version=version, journal_seq=entry.seq
+            tx, named, "in_review", reason="looking", version=version, journal_seq=entry.seq
         )
 
 
@@ -139,8 +145,8 @@ def fill(store: Store, draw: random.Random, batches: int, **more: Any) -> None:
         if i % 4 == 3:
             with store.read() as conn:
                 some = conn.execute(sa.select(schema.alerts.c.alert_id).limit(3)).scalars().all()
-            for alert_id in some[-1:]:
-                decide(store, alert_id)
+            for named in some[-1:]:
+                decide(store, named)
 
 
 def journal_events(store: Store, upto: int | None = None) -> Rows:

@@ -228,11 +228,11 @@ def test_an_erasure_reads_no_damaged_file_as_good(store: Store, warehouse: Wareh
 
     fill(store, random.Random(10), 10, days=1)
     warehouse.catch_up(store)
-    (path,) = parquet_files(folder)
-    changed = pq.read_table(path, partitioning=None)
-    at = changed.schema.get_field_index("memo")
-    changed = changed.set_column(at, changed.schema.field(at), pa.nulls(len(changed), pa.string()))
-    pq.write_table(changed, path)
+    for path in parquet_files(folder):
+        changed = pq.read_table(path, partitioning=None)
+        at = changed.schema.get_field_index("memo")
+        empty = pa.nulls(len(changed), pa.string())
+        pq.write_table(changed.set_column(at, changed.schema.field(at), empty), path)
     erase_subjects(store, ["person-1"], WHY)
     with pytest.raises(WarehouseDamaged, match="txmon store rebuild"):
         warehouse.catch_up(store)

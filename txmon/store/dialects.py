@@ -204,18 +204,29 @@ def damage(conn: sa.Connection) -> list[str]:
 
 
 def scrub(engine: sa.Engine, tables: Sequence[str]) -> None:
-    """Remove from the database's files what was deleted: its log on SQLite, dead row versions on PostgreSQL.
+    """Remove from the database's files what was deleted: the whole file is written anew, its log emptied.
 
-    SQLite overwrites deleted bytes at once (secure_delete), so emptying the log is enough. PostgreSQL
-    rewrites the tables; its own write-ahead log goes as the server recycles it.
+    SQLite overwrites what it deletes (secure_delete), but a page that it rearranged earlier keeps copies of
+    moved entries in its gap, which only VACUUM removes. On PostgreSQL the tables are rewritten; its own
+    write-ahead log goes as the server recycles it.
 
     Raises:
         StoreUnavailable: readers were in the way all the time; run it again.
     """
     if engine.dialect.name == "sqlite":
         with engine.connect() as conn:
-            raw = conn.connection.driver_connection
-            busy, _, _ = raw.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()  # type: ignore[union-attr]
+            raw: Any = conn.connection.driver_connection
+            raw.execute("PRAGMA temp_store=FILE")  # the copy may be larger than memory
+            try:
+                raw.execute("VACUUM")
+            except sqlite3.Error as error:
+                raise StoreUnavailable(
+                    f"erased, but the file could not be written anew ({error.sqlite_errorname}); make room for "
+                    "a second copy of it, then run the erasure again"
+                ) from None
+            finally:
+                raw.execute("PRAGMA temp_store=MEMORY")
+            busy, _, _ = raw.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         if busy:
             raise StoreUnavailable(
                 "erased, but the log could not be emptied because a reader is open; end it and run "

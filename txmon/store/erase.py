@@ -181,8 +181,7 @@ class _Eraser:
             # what came in during the search; nothing can come in now
             waiting |= dict(self._find(search, newest + 1, tx.marks.seq))
             self._apply(tx, waiting, search, values, outcome)
-        if outcome.journal or outcome.deleted or outcome.blanked:
-            self._store.scrub()
+        self._store.scrub()  # though nothing was found: an earlier run may have broken off before this
         return outcome
 
     def _find(self, search: _Search, first: int, last: int) -> Iterator[tuple[int, list[int]]]:
