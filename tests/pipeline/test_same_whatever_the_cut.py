@@ -19,7 +19,7 @@ from txkit import feed
 
 from txmon.engine import dedup
 from txmon.errors import StateError
-from txmon.pipeline.scorer import Scorer
+from txmon.pipeline.scorer import SNAPSHOT_FORMAT, Scorer
 from txmon.pipeline.statefile import STATE_FILE, load_state, save_state
 from txmon.rules.ir import Plan
 
@@ -166,7 +166,7 @@ def test_snapshots_of_another_format_are_refused(plan: Plan) -> None:
     data = snapshot.column("data").to_pylist()
     data[0] = (99).to_bytes(8, "little")
     changed = snapshot.set_column(3, "data", pa.array(data, pa.large_binary()))
-    with pytest.raises(StateError, match="format 99, expected 1"):
+    with pytest.raises(StateError, match=f"format 99, expected {SNAPSHOT_FORMAT}"):
         Scorer(plan).restore(changed.replace_schema_metadata(snapshot.schema.metadata))
 
 
