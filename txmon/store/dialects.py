@@ -221,8 +221,8 @@ def scrub(engine: sa.Engine, tables: Sequence[str]) -> None:
                 raw.execute("VACUUM")
             except sqlite3.Error as error:
                 raise StoreUnavailable(
-                    f"erased, but the file could not be written anew ({error.sqlite_errorname}); make room for "
-                    "a second copy of it, then run the erasure again"
+                    f"erased, but the file could not be written anew ({error.sqlite_errorname}); make room "
+                    "for a second copy of it, then run the erasure again"
                 ) from None
             finally:
                 raw.execute("PRAGMA temp_store=MEMORY")
