@@ -54,7 +54,9 @@ from txmon.store.identity import (
     check_name,
     check_roles,
     digest,
+    fingerprint,
     prefix_of,
+    shown,
 )
 
 __all__ = ["Access", "KeyRow", "KeySpec", "NewKey", "Person", "Principal", "list_keys", "list_people"]
@@ -214,8 +216,9 @@ class Access:
         if spec.person_id is not None and person_of(tx.conn, spec.person_id).state == "disabled":
             raise InputError("this person was disabled; a key would be of no use")
         key_id, token = add_key(tx, spec, "pending", by.identity)
-        self._decided(tx, "key.made", by, made=key_id, spec=_shown(spec))
-        body = {"grant": "key", "person": spec.person_id, "made": key_id, "spec": _shown(spec)}
+        facts = {"person": spec.person_id, "spec": shown(spec), "print": fingerprint(digest(token))}
+        self._decided(tx, "key.made", by, made=key_id, **facts)
+        body = {"grant": "key", "person": spec.person_id, "made": key_id, "spec": shown(spec)}
         return NewKey(key_id, token, self.proposals.propose(tx, "grant", body, by))
 
     def rotate_key(self, tx: Tx, by: Principal, key_id: str, overlap_us: int = DAY_US) -> NewKey:
@@ -241,12 +244,11 @@ class Access:
         spec = KeySpec(old.name, old.scopes, old.person_id, old.roles, old.mode, old.entities, life)
         new, token = add_key(tx, spec, "active", by.identity)
         changes: dict[str, Any] = {"replaced_by": new}
-        if old.state == "enrol" or overlap_us == 0:
-            changes |= {"state": "revoked", "revoked_us": now}
-        else:
-            changes["expires_us"] = min(now + overlap_us, old.expires_us or now + overlap_us)
+        ends = now if old.state == ENROL else min(now + overlap_us, old.expires_us or now + overlap_us)
+        changes |= {"expires_us": ends} if ends > now else {"state": "revoked", "revoked_us": now}
         change_key(tx, key_id, **changes)
-        self._decided(tx, "key.rotated", by, old=key_id, made=new)
+        facts = {"old": key_id, "old_expires_us": changes.get("expires_us"), "expires_us": life}
+        self._decided(tx, "key.rotated", by, made=new, print=fingerprint(digest(token)), **facts)
         return NewKey(new, token, None)
 
     def revoke_key(self, tx: Tx, by: Principal, key_id: str) -> None:
@@ -287,8 +289,8 @@ class Access:
         person_id = add_person(tx, name, roles, "active", "bootstrap")
         spec = KeySpec(name, SCOPES, person_id)
         key_id, token = add_key(tx, spec, "active", "bootstrap")
-        facts = {"person": person_id, "name": name, "roles": sorted(roles), "made": key_id}
-        self._decided(tx, "access.bootstrap", None, **facts)
+        facts = {"person": person_id, "name": name, "roles": sorted(roles), "spec": shown(spec)}
+        self._decided(tx, "access.bootstrap", None, made=key_id, print=fingerprint(digest(token)), **facts)
         return NewKey(key_id, token, None)
 
     # -- grants --------------------------------------------------------------------------------------
@@ -335,6 +337,8 @@ class Access:
             return
         changes: dict[str, Any] = {"state": "revoked", "revoked_us": tx.clock.now_us()}
         if approved:
+            if shown(key) != grant.body["spec"]:
+                raise StoreConflict("this key is not what the grant says; reject it")
             own = key.person_id is None or key.created_by == f"person:{key.person_id}"
             changes = {"state": "active" if own else ENROL}
         change_key(tx, key.id, **changes)
@@ -373,9 +377,3 @@ def _require_admin(by: Principal) -> None:
 def _within(by: Principal, entities: Collection[str] | None) -> None:
     if by.entities is not None and (entities is None or not frozenset(entities) <= by.entities):
         raise Forbidden("you may grant access to your own reporting entities only; name some of them")
-
-
-def _shown(spec: KeySpec) -> dict[str, Any]:
-    given = {"scopes": spec.scopes, "roles": spec.roles, "entities": spec.entities}
-    lists = {name: None if values is None else sorted(values) for name, values in given.items()}
-    return {"name": spec.name, "mode": spec.mode, "expires_us": spec.expires_us} | lists

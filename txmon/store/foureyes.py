@@ -38,6 +38,7 @@ KINDS: dict[str, frozenset[str]] = {
     "suppression": frozenset({"approver"}),
     "protect_clearing": frozenset({"safeguarding"}),
 }
+_NEVER_EDITED = frozenset({"grant"})  # what is granted is made by who may grant it
 _BODY_MAX = 1 << 20
 _REASON_MAX = 2000
 
@@ -100,10 +101,12 @@ class Proposals:
         """Change what is proposed; returns the new version. Who edits can no longer approve.
 
         Raises:
-            FourEyes, NotFound. StoreConflict: not pending, or not in this version.
+            FourEyes, NotFound. StoreConflict: not pending, or not in this version. InputError: a grant.
         """
         editor.require_person()
         found = self._pending(tx, number, version)
+        if found.kind in _NEVER_EDITED:
+            raise InputError(f"a {found.kind} is not edited; withdraw it and propose another")
         editors = json.dumps(sorted(found.editors | {editor.identity}))
         seq = self._journal(tx, "edited", number, editor, body=dict(body), version=version + 1)
         changes: dict[str, Any] = {

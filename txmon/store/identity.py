@@ -14,6 +14,7 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass
 from hashlib import sha256
+from typing import Any, Protocol
 
 from txmon.clock import RandomBytes
 from txmon.errors import Forbidden, FourEyes, InputError
@@ -78,6 +79,23 @@ class Principal:
             raise Forbidden(f"the key lacks the scope {scope!r}; use one that has it")
         if roles and not self.roles & frozenset(roles):
             raise Forbidden(f"this takes the role {' or '.join(sorted(roles))}; ask someone who has it")
+
+
+class Grantable(Protocol):
+    """What a grant of a key says of it: a `KeySpec` before it is made, a row of the table behind that."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def scopes(self) -> frozenset[str]: ...
+    @property
+    def roles(self) -> frozenset[str] | None: ...
+    @property
+    def mode(self) -> str | None: ...
+    @property
+    def entities(self) -> frozenset[str] | None: ...
+    @property
+    def expires_us(self) -> int | None: ...
 
 
 @dataclass(frozen=True)
@@ -146,6 +164,18 @@ def prefix_of(token: str) -> str | None:
 def digest(token: str) -> bytes:
     """Return what is stored of a key's text."""
     return sha256(token.encode()).digest()
+
+
+def fingerprint(stored: bytes) -> str:
+    """Return what the journal says of a key: it tells a swapped row, and opens nothing."""
+    return sha256(stored).hexdigest()
+
+
+def shown(key: Grantable) -> dict[str, Any]:
+    """Return what a key may do as plain values, as a grant shows it."""
+    given = {"scopes": key.scopes, "roles": key.roles, "entities": key.entities}
+    lists = {name: None if values is None else sorted(values) for name, values in given.items()}
+    return {"name": key.name, "mode": key.mode, "expires_us": key.expires_us} | lists
 
 
 def check_roles(roles: Collection[str]) -> None:

@@ -18,6 +18,7 @@ import sqlalchemy as sa
 from txmon.errors import StoreCorrupt, StoreError
 from txmon.store import codec, dialects, journal, merkle
 from txmon.store.db import GENESIS, Store
+from txmon.store.granted import check_granted
 from txmon.store.heads import check_lines
 from txmon.store.names import RowErasure, by_row, read_erasure
 from txmon.store.references import check_references
@@ -92,6 +93,8 @@ def verify(store: Store, heads: Path | None = None, progress: Progress | None = 
                 report.add(seq, what)
             for what in dialects.damage(conn):
                 report.add(None, what)
+        for seq, what in check_granted(store):
+            report.add(seq, what)
     except StoreError as error:
         report.add(report.seq + 1, error.detail)
     report.findings.sort(key=lambda f: (f.seq is None, f.seq or 0))
