@@ -68,11 +68,7 @@ class App:
         self._live.close()
 
     async def flush(self) -> None:
-        """Write answers that wait; see the class.
-
-        Raises:
-            TxmonError: the store cannot take them.
-        """
+        """Write answers that wait; see the class."""
         await self._keeper.flush()
 
 

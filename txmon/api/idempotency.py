@@ -27,10 +27,13 @@ from txmon.store.schema import answers as answers_table
 
 KEY_MAX = 255
 REPLAYED = (b"idempotent-replayed", b"true")
-_FLUSH_S = 0.05
+_FLUSH_S, _AGAIN_S, _FLUSH_MAX_S = 0.05, 1.0, 5.0
 _MEMORY_BYTES = 32 << 20
 _BITS = 1 << 26  # of the filter: 8 MiB, one false alarm in a thousand at 4 million keys
 _PROBES = 4
+_FORGET = sa.delete(answers_table).where(
+    answers_table.c.owner == sa.bindparam("o"), answers_table.c.key_hash == sa.bindparam("k")
+)
 Make = Callable[[], Awaitable[Answer]]
 _Name = tuple[str, bytes]  # owner, hash of the key
 
@@ -186,11 +189,17 @@ class Keeper:
         await asyncio.sleep(_FLUSH_S)
         while self._pending:
             try:
-                await self.flush()
+                await self._write()
             except TxmonError:  # they stay in memory and are written when the store can again
-                await asyncio.sleep(1.0)
+                await asyncio.sleep(_AGAIN_S)
 
     async def flush(self) -> None:
+        """Write what waits, if that can be done within a few seconds; what stays is only in memory."""
+        if self._flushing is not None and not self._flushing.done():
+            await asyncio.wait((self._flushing,), timeout=_FLUSH_MAX_S)
+            self._flushing.cancel()
+
+    async def _write(self) -> None:
         """Write what waits.
 
         Raises:
@@ -201,12 +210,9 @@ class Keeper:
             return
 
         def write(tx: Tx) -> None:
+            # a key may be there already if this process could not know it; the newer answer stays
+            tx.conn.execute(_FORGET, [{"o": owner, "k": _hash(key)} for owner, key, _ in pending])
             for owner, key, kept in pending:
-                tx.conn.execute(
-                    sa.delete(answers_table).where(
-                        answers_table.c.owner == owner, answers_table.c.key_hash == _hash(key)
-                    )
-                )
                 answers.put(tx, owner, key, kept)
 
         try:
