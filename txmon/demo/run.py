@@ -1,7 +1,7 @@
-"""The demo from end to end: simulate, score, choose, tell, write.
+"""The demo from end to end: simulate, send through the service, choose, tell, write.
 
-Owns the order of the steps and the names of the files. Scoring is that of `txmon score`: it sees the
-events and never the labels.
+Owns the order of the steps and the names of the files. Scoring is the service's: it sees the events and
+never the labels.
 """
 
 from __future__ import annotations
@@ -14,8 +14,11 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from txmon.clock import monotonic_s
+from txmon.demo.desk import OpenDesk, pipeline_key, send, take_up
 from txmon.demo.lookalike import nearest_look_alike
 from txmon.demo.page import page
+from txmon.demo.stored import stored_results
 from txmon.demo.story import choose_alert, tell
 from txmon.demo.summary import Run, summary
 from txmon.engine.warm import warm_up
@@ -27,18 +30,21 @@ from txmon.rules.pack import load_pack
 from txmon.simulate import simulate, write
 from txmon.simulate.report import judge
 from txmon.streams.feedfile import load_feed
-from txmon.streams.score import ALERTS_FILE, HITS_FILE, score
+from txmon.streams.score import ALERTS_FILE, HITS_FILE
 from txmon.streams.source import open_source
 
-EVENTS_FILE, LABELS_FILE, PAGE_FILE = "events.parquet", "labels.parquet", "alert.html"
+EVENTS_FILE, LABELS_FILE, PAGE_FILE, STORE = "events.parquet", "labels.parquet", "alert.html", "store"
 FEED = "native"
 
 
-def demo(out: Path, events: int, seed: int, key: PanKey, say: Callable[[str], None]) -> list[str]:
+def demo(
+    out: Path, events: int, seed: int, key: PanKey, open_desk: OpenDesk, say: Callable[[str], None]
+) -> list[str]:
     """Make the demo below `out`; return the lines to print.
 
     Args:
         events: how many to simulate.
+        open_desk: starts the service.
         say: told what takes a while.
 
     Raises:
@@ -47,15 +53,22 @@ def demo(out: Path, events: int, seed: int, key: PanKey, say: Callable[[str], No
     """
     say(f"simulating {events:,} events (seed {seed})")
     write(simulate(events, seed), out / EVENTS_FILE, out / LABELS_FILE)
-    feed, plan = load_feed(FEED), load_pack()
+    plan = load_pack()
+    stream, labels = (pq.read_table(out / name) for name in (EVENTS_FILE, LABELS_FILE))
     warm_up(say)
-    say(f"scoring them with {len(plan.rules)} rules")
-    result = score(open_source(feed, out / EVENTS_FILE, key=key), feed, Scorer(plan), out)
-    stream, labels, hits, alerts = (
-        pq.read_table(out / name) for name in (EVENTS_FILE, LABELS_FILE, HITS_FILE, ALERTS_FILE)
-    )
-    run = Run(result.events, seed, len(plan.rules), result.hits, result.alerts, result.seconds, str(out))
-    chosen = choose_alert(alerts, labels)
+    with open_desk(out / STORE) as desk:
+        pipeline, told = pipeline_key(desk)
+        say(f"sending them through the service: {len(plan.rules)} rules, every batch committed")
+        started = monotonic_s()
+        send(desk, pipeline, out / EVENTS_FILE)
+        seconds = monotonic_s() - started
+        hits, alerts = stored_results(desk.store)
+        chosen = choose_alert(alerts, labels)
+        if chosen is not None:
+            told.append(take_up(desk, chosen["alert_id"]))
+    pq.write_table(hits, out / HITS_FILE, compression="zstd")
+    pq.write_table(alerts, out / ALERTS_FILE, compression="zstd")
+    run = Run(len(stream), seed, len(plan.rules), len(hits), len(alerts), seconds, str(out), tuple(told))
     judged = judge(labels, hits, alerts)
     if chosen is None:
         return summary(run, None, None, judged)

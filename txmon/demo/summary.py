@@ -30,15 +30,16 @@ class Run:
     alerts: int
     seconds: float
     folder: str
+    people: tuple[str, ...] = ()  # what two people did with the service
 
 
 def summary(run: Run, story: Story | None, look_alike: LookAlike | None, judged: Judgement) -> list[str]:
     """Return the lines."""
     lines = [
         f"txmon demo: {run.events:,} synthetic events (seed {run.seed}), {run.rules} rules, "
-        f"{run.hits:,} hits, {run.alerts:,} alerts, scored in {run.seconds:.1f} s"
+        f"{run.hits:,} hits, {run.alerts:,} alerts, committed in {run.seconds:.1f} s"
     ]
-    table = [*_table(judged), *_files(run)]
+    table = [*_people(run), *_table(judged), *_files(run)]
     if story is None:
         return [*lines, "", "No alert was raised: nothing to tell. Use more events.", "", *table]
     for rules in range(_RULES_TOLD, -1, -1):
@@ -149,11 +150,18 @@ def alerted_populations(judged: Judgement) -> list[str]:
     return [f"{count} of {_words(name)}" for name, count in sorted(tally.items())]
 
 
+def _people(run: Run) -> list[str]:
+    return ["", *(line for told in run.people for line in _wrapped(f"- {told}"))] if run.people else []
+
+
 def _files(run: Run) -> list[str]:
+    store = f"{run.folder}/store"
     return [
         "",
-        f"The story with pictures: {run.folder}/alert.html",
-        f"Data: {run.folder}/{{events,labels,hits,alerts}}.parquet",
+        f"The story with pictures: {run.folder}/alert.html; data: {run.folder}/*.parquet",
+        f"Open the service again: txmon serve --store {store} --port 8080, then",
+        f'  curl -H "Authorization: Bearer $(cat {store}/ana.key)" -H "X-Purpose: look" '
+        "localhost:8080/v1/alerts?limit=3",
     ]
 
 

@@ -1,0 +1,107 @@
+"""Two people at work on the demo's service: a key for the pipeline, which one of them alone cannot give.
+
+Ana (analyst) makes the key, her own approval is refused, Ben (approver) approves. Everything goes through
+the HTTP API, as it would from outside. Owns these steps and what is told of them; starts no service.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import httpx
+
+from txmon.client import Client
+from txmon.errors import StateError
+from txmon.store import Store
+
+ANA, BEN = "Ana", "Ben"
+
+
+@dataclass(frozen=True)
+class Desk:
+    """A running service: its address, its store, and a key of each person by name."""
+
+    url: str
+    store: Store
+    keys: Mapping[str, str]
+
+
+class OpenDesk(Protocol):
+    """Starts a service on a fresh store in this folder."""
+
+    def __call__(self, folder: Path) -> AbstractContextManager[Desk]:
+        """Open it."""
+        ...
+
+
+@dataclass(frozen=True)
+class Worked:
+    """What came of it: what is told, and how long the events took."""
+
+    lines: list[str]
+    seconds: float
+
+
+def pipeline_key(desk: Desk) -> tuple[str, list[str]]:
+    """Return the pipeline's key, approved by a second person, and what is told of it.
+
+    Raises:
+        StateError: the service let one person do what takes two.
+    """
+    spec = {"name": "payment pipeline", "scopes": ["ingest"], "roles": ["ingest"], "mode": "live"}
+    made = _ask(desk, ANA, "/v1/keys", spec, 201)
+    decision = f"/v1/proposals/{made['proposal_id']}/decision"
+    refused = _post(desk, ANA, decision, {"approve": True})
+    if refused.is_success:
+        raise StateError("the service let the author approve her own proposal")
+    problem = refused.json()
+    _ask(desk, BEN, decision, {"approve": True, "reason": "the pipeline of this demo"}, 200)
+    return made["token"], [
+        f"{ANA} (analyst) made a key for the payment pipeline and tried to approve it herself: refused, "
+        f"{refused.status_code} {problem['code']}.",
+        f"{BEN} (approver) approved it; only then did it let events in. Both decisions are in the journal.",
+    ]
+
+
+def send(desk: Desk, key: str, events: Path) -> dict[str, Any]:
+    """Send a file of events through the API; returns the service's summary."""
+    with Client(desk.url, key) as client:
+        result = client.bulk(events)
+    return {"rows": result.rows, "quarantined": result.quarantined}
+
+
+def take_up(desk: Desk, alert_id: str) -> str:
+    """Let Ana take an alert up, and return what is told of it."""
+    headers = {"X-Purpose": "first look at a new alert"}
+    with _http(desk, ANA) as http:
+        found = http.get(f"/v1/alerts/{alert_id}", headers=headers)
+        found.raise_for_status()
+        changed = http.patch(
+            f"/v1/alerts/{alert_id}", json={"state": "in_review"}, headers={"If-Match": found.headers["etag"]}
+        )
+        changed.raise_for_status()
+    state = changed.json()["state"]
+    return f"{ANA} read the alert, which is on record with her purpose, and took it up: it is {state} now."
+
+
+def _ask(desk: Desk, person: str, path: str, body: Any, status: int) -> Any:
+    answer = _post(desk, person, path, body)
+    if answer.status_code != status:
+        raise StateError(
+            f"{path} answered {answer.status_code} to {person}, not {status}: {answer.text[:200]}"
+        )
+    return answer.json()
+
+
+def _post(desk: Desk, person: str, path: str, body: Any) -> httpx.Response:
+    with _http(desk, person) as http:
+        return http.post(path, json=body)
+
+
+def _http(desk: Desk, person: str) -> httpx.Client:
+    headers = {"Authorization": f"Bearer {desk.keys[person]}"}
+    return httpx.Client(base_url=desk.url, headers=headers, timeout=30, trust_env=False)
