@@ -16,7 +16,7 @@ from hookserver import certificate, receiver
 from txkit import START_US
 
 from txmon.notify.deliver import Deliverer, Limits
-from txmon.notify.guard import Blocked, check_url, require_public, vetted_address
+from txmon.notify.guard import Blocked, check_url, require_public, vetted
 
 PUBLIC = "93.184.216.34"
 
@@ -84,7 +84,7 @@ def test_a_name_that_stands_for_an_inner_address_is_refused(address: str) -> Non
     target = check_url("https://hooks.example.com/")
     for answer in ([address], [PUBLIC, address], [address, PUBLIC]):
         with pytest.raises(Blocked):
-            vetted_address(target, lambda *_, found=answer: found, 1)
+            vetted(target, lambda *_, found=answer: found, 1)
         reply = Deliverer(Limits(), FixedClock(), resolve=lambda *_, found=answer: found).post(
             target.url, {}, b"x"
         )
@@ -176,6 +176,32 @@ def test_a_resolver_that_changes_its_answer_changes_nothing(
             assert (reply.outcome, reply.error) == ("blocked", "address")
         assert len(connected) == 1
         assert inside.state.got == []
+
+
+def test_every_vetted_address_is_tried_those_of_ipv4_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cert = certificate(tmp_path, "hooks.example.com")
+    v6, other = "2606:2800:220:1:248:1893:25c8:1946", "93.184.216.35"
+    real, tried = socket.create_connection, list[str]()
+    with receiver(cert.server) as server:
+
+        def connect(address: tuple[str, int], *args: Any, **more: Any) -> socket.socket:
+            tried.append(address[0])
+            if address[0] != v6:
+                raise ConnectionRefusedError
+            return real(("127.0.0.1", server.port), *args, **more)
+
+        monkeypatch.setattr(socket, "create_connection", connect)
+        reply = Deliverer(
+            Limits(), FixedClock(), resolve=lambda *_: [v6, PUBLIC, v6, other], tls=cert.client
+        ).post("https://hooks.example.com/", {}, b"x")
+        assert (reply.outcome, tried, len(server.state.got)) == ("delivered", [PUBLIC, other, v6], 1)
+        tried.clear()
+        reply = Deliverer(Limits(), FixedClock(), resolve=lambda *_: [PUBLIC, other], tls=cert.client).post(
+            "https://hooks.example.com/", {}, b"x"
+        )
+        assert (reply.error, tried) == ("connect", [PUBLIC, other])
 
 
 def test_a_certificate_of_another_name_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,8 +1,8 @@
 """Webhooks out: who is told, how a message is signed, where it may go, and that it arrives.
 
-    master = load_master(settings.webhook_key_file)
+    master = master_of(settings)
     endpoint, secret = endpoints.add(tx, master, Wanted(url, scope="neutral"), by=principal.identity)
-    dispatcher = Dispatcher(store, change, Deliverer(Limits(...), clock), master, Parts(clock, ...))
+    dispatcher = make_dispatcher(settings, store, change, doors)
     dispatcher.start(); dispatcher.wake(); dispatcher.stop()
 
 `change` runs a function of a `Tx` in the writer's turn and returns when it is committed:
@@ -18,6 +18,7 @@ from txmon.notify.dispatcher import Dispatcher, Parts
 from txmon.notify.endpoints import Delivery, Endpoint, Wanted
 from txmon.notify.guard import Blocked
 from txmon.notify.signing import Master, Secret, load_master
+from txmon.notify.wiring import make_dispatcher, master_of
 
 __all__ = [
     "Backoff",
@@ -33,4 +34,6 @@ __all__ = [
     "Secret",
     "Wanted",
     "load_master",
+    "make_dispatcher",
+    "master_of",
 ]

@@ -7,7 +7,7 @@ answer's body is read up to a bound and thrown away. Never retries and never log
 from __future__ import annotations
 
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import httpx
@@ -18,9 +18,10 @@ from txmon.client.options import default_tls
 from txmon.client.retry import retry_after
 from txmon.clock import Clock, monotonic_s
 from txmon.errors import ConfigError
-from txmon.notify.guard import Blocked, Resolve, check_url, system_resolve, vetted_address
+from txmon.notify.guard import Blocked, Resolve, check_url, system_resolve, vetted
 
 DELIVERED, RETRY, GONE, BLOCKED, EXHAUSTED = "delivered", "retry", "gone", "blocked", "exhausted"
+Ended = tuple[str, str | None, httpx.Response]  # outcome, error, answer
 
 
 @dataclass(frozen=True)
@@ -83,9 +84,7 @@ class Deliverer:
 
         try:
             target = check_url(url, loopback=self.limits.loopback)
-            address = vetted_address(
-                target, self.resolve, self.limits.timeout_s, loopback=self.limits.loopback
-            )
+            addresses = vetted(target, self.resolve, self.limits.timeout_s, loopback=self.limits.loopback)
         except Blocked as error:
             return ended(BLOCKED, error.reason)
         except TimeoutError:
@@ -96,7 +95,8 @@ class Deliverer:
         if left <= 0:
             return ended(RETRY, "timeout")
         try:
-            return ended(*self._exchange(target.url, address, headers, body, left))
+            with deadline(left):
+                return ended(*self._to_any(target.url, addresses, headers, body, left))
         except httpx.TimeoutException:
             return ended(RETRY, "timeout")
         except httpx.ConnectError as error:
@@ -104,17 +104,28 @@ class Deliverer:
         except httpx.HTTPError:
             return ended(RETRY, "connection_lost")
 
+    def _to_any(
+        self, url: str, addresses: Sequence[str], headers: Mapping[str, str], body: bytes, left_s: float
+    ) -> Ended:
+        """Send to the first address that takes the connection; until then nothing was sent to any."""
+        timeout = httpx.Timeout(left_s, connect=left_s / len(addresses))
+        for address in addresses[:-1]:
+            try:
+                return self._exchange(url, address, headers, body, timeout)
+            except (httpx.ConnectError, httpx.ConnectTimeout):
+                continue
+        return self._exchange(url, addresses[-1], headers, body, timeout)
+
     def _exchange(
-        self, url: str, address: str, headers: Mapping[str, str], body: bytes, left_s: float
-    ) -> tuple[str, str | None, httpx.Response]:
+        self, url: str, address: str, headers: Mapping[str, str], body: bytes, timeout: httpx.Timeout
+    ) -> Ended:
         """Send; the connection goes to `address`, TLS and `Host` keep the URL's name."""
         transport = DeadlineTransport(self.tls, connections=1, dial=lambda _host, _port: address)
         usual = {"user-agent": f"txmon/{txmon.__version__}", "accept-encoding": "identity"}
         usual |= {"connection": "close"}
         with (
-            deadline(left_s),
             httpx.Client(
-                transport=transport, trust_env=False, follow_redirects=False, timeout=left_s
+                transport=transport, trust_env=False, follow_redirects=False, timeout=timeout
             ) as http,
             http.stream("POST", url, headers=usual | dict(headers), content=body) as answer,
         ):

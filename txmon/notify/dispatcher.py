@@ -209,8 +209,6 @@ class Dispatcher:
 
     def _start(self) -> bool:
         """Start what is due and has a free worker."""
-        if self._unrecorded:
-            return False
         now, share = self._parts.clock.now_us(), max(1, self._parts.workers // 2)
         started = False
         for lane in list(self._lanes.values()):

@@ -153,8 +153,8 @@ def require_public(address: Address) -> None:
         raise Blocked("the address is not a public one; webhooks never go inside", "address")
 
 
-def vetted_address(target: Target, resolve: Resolve, timeout_s: float, *, loopback: bool = False) -> str:
-    """Resolve the host once; returns the address to connect to.
+def vetted(target: Target, resolve: Resolve, timeout_s: float, *, loopback: bool = False) -> list[str]:
+    """Resolve the host once; returns the addresses to connect to, those of IPv4 first.
 
     Raises:
         Blocked: one of its addresses is not public. TimeoutError, OSError: there was no answer.
@@ -169,7 +169,7 @@ def vetted_address(target: Target, resolve: Resolve, timeout_s: float, *, loopba
     for address in addresses:
         if not (loopback and target.host in _LOOPBACK_NAMES and address.is_loopback):
             require_public(address)
-    return str(addresses[0])
+    return [str(address) for address in sorted(dict.fromkeys(addresses), key=lambda a: a.version)]
 
 
 def _address(text: str) -> Address:

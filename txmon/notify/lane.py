@@ -1,7 +1,7 @@
 """What is to be sent to one endpoint, and when: in memory, made from the store at the start.
 
 A healthy endpoint gets several messages at once. After `AILING` failures in a row it gets one at a time, with
-growing pauses, until one arrives; then everything that waited is due. Owns order and times; never sends,
+growing pauses, until one arrives; by then everything that waited is due. Owns order and times; never sends,
 reads or writes.
 """
 
@@ -103,11 +103,8 @@ class Lane:
         self.in_flight.discard(job.id)
 
     def arrived(self, job: Job) -> None:
-        """A try succeeded: whatever waits for its time is due now."""
+        """A try succeeded: the endpoint is healthy, and no failure counts any more."""
         self._ended(job)
-        if self.failures >= AILING:
-            self.retries = [again._replace(due_us=0) for again in self.retries]
-            heapq.heapify(self.retries)
         self.failures = self.next_us = 0
 
     def failed(self, job: Job, due_us: int | None, failures: int) -> None:
