@@ -38,15 +38,7 @@ class OpenDesk(Protocol):
         ...
 
 
-@dataclass(frozen=True)
-class Worked:
-    """What came of it: what is told, and how long the events took."""
-
-    lines: list[str]
-    seconds: float
-
-
-def pipeline_key(desk: Desk) -> tuple[str, list[str]]:
+def pipeline_key(desk: Desk) -> tuple[str, str]:
     """Return the pipeline's key, approved by a second person, and what is told of it.
 
     Raises:
@@ -60,11 +52,11 @@ def pipeline_key(desk: Desk) -> tuple[str, list[str]]:
         raise StateError("the service let the author approve her own proposal")
     problem = refused.json()
     _ask(desk, BEN, decision, {"approve": True, "reason": "the pipeline of this demo"}, 200)
-    return made["token"], [
-        f"{ANA} (analyst) made a key for the payment pipeline and tried to approve it herself: refused, "
-        f"{refused.status_code} {problem['code']}.",
-        f"{BEN} (approver) approved it; only then did it let events in. Both decisions are in the journal.",
-    ]
+    told = (
+        f"{ANA} (analyst) made the pipeline's key; her own approval was refused ({problem['code']}), "
+        f"{BEN} (approver) gave it"
+    )
+    return made["token"], told
 
 
 def send(desk: Desk, key: str, events: Path) -> dict[str, Any]:
@@ -84,8 +76,7 @@ def take_up(desk: Desk, alert_id: str) -> str:
             f"/v1/alerts/{alert_id}", json={"state": "in_review"}, headers={"If-Match": found.headers["etag"]}
         )
         changed.raise_for_status()
-    state = changed.json()["state"]
-    return f"{ANA} read the alert, which is on record with her purpose, and took it up: it is {state} now."
+    return f"{ANA} took the alert up ({changed.json()['state']}); her reading it, and what for, is on record"
 
 
 def _ask(desk: Desk, person: str, path: str, body: Any, status: int) -> Any:

@@ -57,7 +57,8 @@ def demo(
     stream, labels = (pq.read_table(out / name) for name in (EVENTS_FILE, LABELS_FILE))
     warm_up(say)
     with open_desk(out / STORE) as desk:
-        pipeline, told = pipeline_key(desk)
+        pipeline, granted = pipeline_key(desk)
+        told = [granted]
         say(f"sending them through the service: {len(plan.rules)} rules, every batch committed")
         started = monotonic_s()
         send(desk, pipeline, out / EVENTS_FILE)

@@ -151,17 +151,15 @@ def alerted_populations(judged: Judgement) -> list[str]:
 
 
 def _people(run: Run) -> list[str]:
-    return ["", *(line for told in run.people for line in _wrapped(f"- {told}"))] if run.people else []
+    return ["", *(f"{told}." for told in run.people)] if run.people else []
 
 
 def _files(run: Run) -> list[str]:
     store = f"{run.folder}/store"
     return [
-        "",
         f"The story with pictures: {run.folder}/alert.html; data: {run.folder}/*.parquet",
-        f"Open the service again: txmon serve --store {store} --port 8080, then",
-        f'  curl -H "Authorization: Bearer $(cat {store}/ana.key)" -H "X-Purpose: look" '
-        "localhost:8080/v1/alerts?limit=3",
+        f"Open the service again: txmon serve --store {store} --port 8080",
+        f'  curl -H "Authorization: Bearer $(cat {store}/ana.key)" localhost:8080/v1/status',
     ]
 
 
