@@ -77,17 +77,20 @@ def why_of(store: Store, reason: str, author: str, approver: str) -> Why:
         FourEyes: a person is not known or not active, or the second one may not approve. InputError: no two
         people, no reason.
     """
-    why = Why(reason, author.removeprefix("person:"), approver.removeprefix("person:"))
-    why.check()
     with store.read() as conn:
-        rows = conn.execute(sa.select(people.c.id, people.c.state, people.c.roles)).all()
-    known = {row.id: row for row in rows}
-    if known:
-        for person in (why.author, why.approver):
-            if person not in known or known[person].state != "active":
-                raise FourEyes(f"{person!r} is no active person of this store; give a person's id")
-        if '"approver"' not in known[why.approver].roles:
-            raise FourEyes(f"{why.approver!r} has not the role 'approver'; ask someone who has")
+        rows = conn.execute(sa.select(people.c.id, people.c.name, people.c.state, people.c.roles)).all()
+    if not rows:
+        why = Why(reason, author, approver)
+        why.check()
+        return why
+    active = {named: row for row in rows if row.state == "active" for named in (row.id, row.name)}
+    for person in (author, approver):
+        if person not in active:
+            raise FourEyes(f"{person!r} is no active person of this store; give a person's name or id")
+    if '"approver"' not in active[approver].roles:
+        raise FourEyes(f"{approver!r} has not the role 'approver'; ask someone who has")
+    why = Why(reason, active[author].id, active[approver].id)
+    why.check()
     return why
 
 
