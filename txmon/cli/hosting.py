@@ -10,14 +10,17 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+from txmon.cli.outgoing import alert_out_of, dispatcher_of
 from txmon.cli.running import new_intake
 from txmon.clock import monotonic_s
 from txmon.errors import ConfigError
+from txmon.notify import Dispatcher
 from txmon.pipeline.housekeeping import Chore, Housekeeping
 from txmon.pipeline.service import Service
 from txmon.pipeline.warehousing import Warehousing
 from txmon.pipeline.work import Sender
 from txmon.store import offsets
+from txmon.streams.alertout import AlertOut
 from txmon.streams.connect import open_consumer
 from txmon.streams.consumer import Positions
 from txmon.streams.feeding import Feeding, Source
@@ -32,6 +35,8 @@ class Running:
     service: Service
     feeding: Feeding | None = None
     warehousing: Warehousing | None = None
+    dispatcher: Dispatcher | None = None
+    alert_out: AlertOut | None = None
     server: Any = None
     chores: list[Chore] = field(default_factory=list)
 
@@ -64,6 +69,12 @@ def run(
                 service.store, service.folder / "warehouse", service.metrics, service.doors.log
             )
             running.warehousing.start()
+        running.dispatcher = dispatcher_of(service)
+        if running.dispatcher is not None:
+            running.dispatcher.start()
+        running.alert_out = alert_out_of(service)
+        if running.alert_out is not None:
+            running.alert_out.start()
         if settings.source_url is not None:
             running.feeding = feeding_of(service)
             running.feeding.start()
@@ -116,8 +127,11 @@ def _down(running: Running) -> bool:
         running.feeding.stop(2.0)
     if running.server is not None:
         running.server.drain()
-    if running.warehousing is not None:
-        running.warehousing.stop(2.0)
+    for part in (running.alert_out, running.warehousing):
+        if part is not None:
+            part.stop(2.0)
+    if running.dispatcher is not None:
+        running.dispatcher.stop()
     clean = running.service.close()
     if running.server is not None:
         running.server.stop()
