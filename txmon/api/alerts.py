@@ -71,8 +71,6 @@ def routes(parts: Parts, router: APIRouter) -> None:
             return plain(moved, 202)
         return plain(moved, headers={"etag": f'"v{moved["version"]}"'})
 
-    parts.access.proposals.on(DISMISSAL, _dismissed)
-
 
 def alert_shown(row: sa.RowMapping, *, explained: bool, personal: bool) -> dict[str, Any]:
     """Return an alert as one may see it."""
@@ -180,7 +178,7 @@ def _move(tx: Tx, parts: Parts, who: Principal, which: tuple[str, int], to: Tran
     return {"alert_id": alert_id, "state": to.state, "version": new}
 
 
-def _dismissed(tx: Tx, proposal: Proposal, by: Principal) -> None:
+def dismissed(tx: Tx, proposal: Proposal, by: Principal) -> None:
     """What the approval of a dismissal leads to."""
     if proposal.state != APPROVED:
         return

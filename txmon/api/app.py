@@ -8,6 +8,7 @@ Owns the assembly and what the framework says of wrong values.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
@@ -46,6 +47,7 @@ class App:
     """
 
     def __init__(self, parts: Parts) -> None:
+        parts.access.proposals.on(alerts.DISMISSAL, alerts.dismissed)
         keeper = Keeper(parts)
         feeds = Feeds(parts.settings.feed)
         self._live, self._keeper = Live(parts), keeper
@@ -95,6 +97,11 @@ def create_app(
     return App(Parts(service, settings, metrics, access, audit, clock, log, decode))
 
 
+def document() -> dict[str, Any]:
+    """Return the OpenAPI document, without a service."""
+    return contract(_framework(Parts.__new__(Parts)))  # its routes are looked at, never called
+
+
 def _framework(parts: Parts) -> FastAPI:
     app = FastAPI(
         title="txmon", version=txmon.__version__, docs_url=None, redoc_url=None, openapi_url=None,
@@ -102,11 +109,12 @@ def _framework(parts: Parts) -> FastAPI:
     )  # fmt: skip
     for module in _MODULES:
         module.routes(parts, app.router)
-    document = contract(app)
+
+    made = cache(lambda: contract(app))
 
     @app.get("/openapi.json")
     async def openapi() -> Response:
-        return plain(document)
+        return plain(made())
 
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)

@@ -25,7 +25,6 @@ _SECOND_US = 1_000_000
 
 def routes(parts: Parts, router: APIRouter) -> None:
     """Add the routes."""
-    access = parts.access
 
     @router.get("/v1/people")
     def list_all_people(exchange: Asked) -> Response:
@@ -36,7 +35,7 @@ def routes(parts: Parts, router: APIRouter) -> None:
     @router.post("/v1/people")
     def name_person(exchange: Asked, new: NewPerson) -> Response:
         def name(tx: Tx) -> tuple[str, str]:
-            return access.create_person(tx, exchange.who, new.name, new.roles, new.entities)
+            return parts.access.create_person(tx, exchange.who, new.name, new.roles, new.entities)
 
         person_id, grant = change(parts, name)
         return plain({"person_id": person_id, "proposal_id": grant}, 202)
@@ -44,13 +43,13 @@ def routes(parts: Parts, router: APIRouter) -> None:
     @router.post("/v1/people/{person_id}/grants")
     def propose_grant(exchange: Asked, person_id: OurId, grant: Grant) -> Response:
         def propose(tx: Tx) -> str:
-            return access.propose_grant(tx, exchange.who, person_id, grant.roles, grant.entities)
+            return parts.access.propose_grant(tx, exchange.who, person_id, grant.roles, grant.entities)
 
         return plain({"person_id": person_id, "proposal_id": change(parts, propose)}, 202)
 
     @router.delete("/v1/people/{person_id}")
     def disable_person(exchange: Asked, person_id: OurId) -> Response:
-        change(parts, lambda tx: access.disable_person(tx, exchange.who, person_id))
+        change(parts, lambda tx: parts.access.disable_person(tx, exchange.who, person_id))
         return plain({"person_id": person_id, "state": "disabled"})
 
     @router.get("/v1/keys")
@@ -77,18 +76,18 @@ def routes(parts: Parts, router: APIRouter) -> None:
             None if new.entities is None else frozenset(new.entities),
             micros(new.expires),
         )
-        return plain(_made(change(parts, lambda tx: access.create_key(tx, exchange.who, spec))), 201)
+        return plain(_made(change(parts, lambda tx: parts.access.create_key(tx, exchange.who, spec))), 201)
 
     @router.post("/v1/keys/{key_id}/rotation")
     def rotate_key(exchange: Asked, key_id: OurId, how: Rotation) -> Response:
         def rotate(tx: Tx) -> Made:
-            return access.rotate_key(tx, exchange.who, key_id, how.overlap_s * _SECOND_US)
+            return parts.access.rotate_key(tx, exchange.who, key_id, how.overlap_s * _SECOND_US)
 
         return plain(_made(change(parts, rotate)), 201)
 
     @router.delete("/v1/keys/{key_id}")
     def revoke_key(exchange: Asked, key_id: OurId) -> Response:
-        change(parts, lambda tx: access.revoke_key(tx, exchange.who, key_id))
+        change(parts, lambda tx: parts.access.revoke_key(tx, exchange.who, key_id))
         return plain({"key_id": key_id, "state": "revoked"})
 
 
