@@ -343,13 +343,13 @@ class Service:
         if self._saving is not None and self._saving.is_alive():
             return
         marks, started = self.store.marks, monotonic_s()
-        state = scorer.snapshot()
+        state, essence = scorer.snapshot(), self.config.essence  # those of now, not of when it is written
         self._snapshot_events, self._snapshot_s = marks.events, started
         self.doors.point("snapshot_copied")
 
         def save() -> None:
             try:
-                self.snapshots.save(state, Place(marks.seq, marks.head), self.config.essence)
+                self.snapshots.save(state, Place(marks.seq, marks.head), essence)
             except StateError as error:
                 self.doors.log.error("snapshot.failed", exc_info=error)
                 return

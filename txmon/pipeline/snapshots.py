@@ -8,7 +8,6 @@ format is passed over and costs time, never truth. Owns the folder; never the jo
 
 from __future__ import annotations
 
-import contextlib
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -41,7 +40,9 @@ class Snapshots:
         self.problems: list[StateError] = []  # why snapshots were passed over
 
     def save(self, state: pa.Table, place: Place, essence: str) -> Path:
-        """Write a snapshot of the state behind a journal row, then drop all but the newest.
+        """Write a snapshot of the state behind the newest journal row, then drop all but the newest.
+
+        What stands behind a later row is of a journal that was replaced by an older backup: dropped, too.
 
         Raises:
             StateError: it cannot be written.
@@ -53,8 +54,13 @@ class Snapshots:
         }
         path = self.folder / f"{place.seq:020d}-{essence[:16]}.arrow"
         write_state(state.replace_schema_metadata(tags), path)
-        for _, old in list(self._found())[KEPT:]:
-            old.unlink(missing_ok=True)
+        kept = 0
+        for seq, old in self._found():
+            kept += seq <= place.seq
+            if seq > place.seq or kept > KEPT:
+                old.unlink(missing_ok=True)
+        for half in self.folder.glob("*.new"):  # left by a crash
+            half.unlink(missing_ok=True)
         return path
 
     def restore(self, make: Callable[[], Scorer], essence: str, head_at: HeadAt) -> tuple[Scorer, int]:
@@ -91,9 +97,13 @@ class Snapshots:
             path.unlink(missing_ok=True)
 
     def _found(self) -> Iterator[tuple[int, Path]]:
-        names: list[Path] = []
-        with contextlib.suppress(FileNotFoundError):
+        try:
             names = sorted(self.folder.iterdir(), reverse=True)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            self.problems.append(StateError(f"{self.folder} cannot be read: {error.strerror}"))
+            return
         for path in names:
             match = _NAME.fullmatch(path.name)
             if match:

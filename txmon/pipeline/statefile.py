@@ -1,13 +1,17 @@
 """A scorer's state as a file: written whole, then renamed, so that a crash leaves the old one.
 
-Owns the writing and reading of one state (Arrow IPC, zstd). `save_state` and `load_state` keep one in a
-folder for `txmon score`; the service's snapshots are in `txmon.pipeline.snapshots`.
+Arrow IPC (zstd) and behind it a SHA-256 of all of it, since Arrow itself would read most flipped bits as
+other numbers. Owns the writing and reading of one state. `save_state` and `load_state` keep one in a folder
+for `txmon score`; the service's snapshots are in `txmon.pipeline.snapshots`.
 """
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import os
 from pathlib import Path
+from typing import BinaryIO
 
 import pyarrow as pa
 
@@ -15,6 +19,8 @@ from txmon.errors import StateError
 from txmon.pipeline.scorer import Scorer
 
 STATE_FILE = "state.arrow"
+_MARK = b"TXMONSUM"  # before the sum, at the file's end
+_TRAILER_BYTES = len(_MARK) + hashlib.sha256().digest_size
 
 
 def save_state(scorer: Scorer, folder: Path) -> Path:
@@ -52,13 +58,45 @@ def write_state(state: pa.Table, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         options = pa.ipc.IpcWriteOptions(compression="zstd")
         with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-            with pa.ipc.new_file(file, state.schema, options=options) as writer:
+            summed = _Summed(file)
+            with (
+                pa.PythonFile(summed, "w") as sink,
+                pa.ipc.new_file(sink, state.schema, options=options) as writer,
+            ):
                 writer.write_table(state)
+            file.write(_MARK + summed.sum.digest())
             file.flush()
             os.fsync(file.fileno())
         os.replace(fresh, path)
     except OSError as error:
+        with contextlib.suppress(OSError):
+            fresh.unlink(missing_ok=True)  # the disk may be full of it
         raise StateError(f"state cannot be written below {path.parent}: {error.strerror}") from error
+
+
+class _Summed:
+    """A file to be written that adds up what goes into it."""
+
+    closed = False
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.sum = hashlib.sha256()
+
+    def write(self, data: bytes) -> int:
+        """Write and add."""
+        self.sum.update(data)
+        return self._file.write(data)
+
+    def tell(self) -> int:
+        """Where the file stands."""
+        return self._file.tell()
+
+    def flush(self) -> None:
+        """Nothing: the file is flushed when it is whole."""
+
+    def close(self) -> None:
+        """Nothing: the sum is still to be written."""
 
 
 def read_state(path: Path) -> pa.Table:
@@ -69,7 +107,13 @@ def read_state(path: Path) -> pa.Table:
     """
     try:
         with pa.memory_map(str(path)) as source:
-            table = pa.ipc.open_file(source).read_all()
+            size = source.size() - _TRAILER_BYTES
+            if size <= 0:
+                raise OSError("it is cut short")
+            content, trailer = source.read_buffer(size), source.read()
+            if trailer != _MARK + hashlib.sha256(content).digest():
+                raise OSError("its bytes are not those that were written")
+            table = pa.ipc.open_file(content).read_all()
             table.validate(full=True)
     except (OSError, pa.ArrowException) as error:
         raise StateError(
