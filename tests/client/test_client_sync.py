@@ -366,6 +366,12 @@ def test_alerts_are_read_page_by_page(server: Server) -> None:
             c.alert("a/99")
         assert caught.value.reason == "not_found"
         assert c.status() == {"seq": 0}
+        assert "x-purpose" not in server.state.requests[-1][2]
+        c.alert("a7", purpose="case 7, Größe")
+        assert server.state.requests[-1][2]["x-purpose"].encode("latin-1").decode() == "case 7, Größe"
+        for bad in ("", "  ", "two\nlines"):
+            with pytest.raises(InputError):
+                c.alert("a7", purpose=bad)
     assert "severity=high&severity=critical" in server.state.requests[0][1]
 
 

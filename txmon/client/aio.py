@@ -99,19 +99,24 @@ class AsyncClient(Base):
                 raise interrupted(error, done) from None
         return done
 
-    async def alert(self, alert_id: str) -> Alert:
+    async def alert(self, alert_id: str, *, purpose: str | None = None) -> Alert:
         """Return one alert with its evidence, as far as the key may see it.
+
+        Args:
+            purpose: why it is read; without one the service leaves out what names a person.
 
         Raises:
             Refused (reason ``not_found``), AccessDenied, Unavailable.
         """
-        return await self._ask(wire.alert_call(alert_id), alert_of, self._budget)
+        return await self._ask(wire.alert_call(alert_id, purpose), alert_of, self._budget)
 
-    async def iter_alerts(self, *, limit: int = 100, **filters: Any) -> AsyncIterator[Alert]:
+    async def iter_alerts(
+        self, *, limit: int = 100, purpose: str | None = None, **filters: Any
+    ) -> AsyncIterator[Alert]:
         """Return alerts, page after page; see `Client.iter_alerts`."""
         cursor: str | None = None
         while True:
-            call = wire.query(wire.ALERTS, {**filters, "limit": limit, "cursor": cursor})
+            call = wire.query(wire.ALERTS, {**filters, "limit": limit, "cursor": cursor}, purpose)
             page, cursor = await self._ask(call, partial(read_page, call), self._budget)
             for alert in page:
                 yield alert
@@ -126,16 +131,19 @@ class AsyncClient(Base):
         """
         return await self._ask(wire.Call("GET", wire.STATUS), object_of, self._budget)
 
-    async def stream_alerts(self, *, last_id: str | None = None, **filters: Any) -> AsyncIterator[LiveAlert]:
+    async def stream_alerts(
+        self, *, last_id: str | None = None, purpose: str | None = None
+    ) -> AsyncIterator[LiveAlert]:
         """Return alerts as they come; a broken connection is opened anew where it ended.
 
         Args:
             last_id: `LiveAlert.id` of the newest that is known.
+            purpose: see `alert`.
 
         Raises:
             Refused, AccessDenied.
         """
-        call = wire.query(wire.ALERT_STREAM, filters)
+        call = wire.query(wire.ALERT_STREAM, {}, purpose)
         parser, failures = Parser(last_id), 0
         while True:
             try:
@@ -253,9 +261,9 @@ class AsyncClient(Base):
         return None
 
     async def _listen(self, call: wire.Call, parser: Parser) -> AsyncIterator[LiveAlert]:
-        headers = call.headers() | {"accept": "text/event-stream", "cache-control": "no-store"}
+        headers = call.headers() | {b"accept": b"text/event-stream", b"cache-control": b"no-store"}
         if parser.last_id is not None:
-            headers["last-event-id"] = parser.last_id
+            headers[b"last-event-id"] = parser.last_id.encode()
         try:
             async with self._http.stream(
                 "GET", call.path, headers=headers, timeout=self._options.silence_s

@@ -23,9 +23,9 @@ from txmon.client.types import (
     Page,
     Refusal,
     alert_of,
-    decision_of,
     decisions_of,
     page_of,
+    strictest_of,
 )
 
 log = logging.getLogger("txmon.client")
@@ -123,7 +123,7 @@ def read_decisions(call: wire.Call, answer: Any) -> list[Decision]:
     """
     if call.body.startswith(b"["):
         return checked(call, lambda a: decisions_of(a, call.events), answer)
-    return [checked(call, decision_of, answer)]
+    return [checked(call, strictest_of, answer)]
 
 
 def read_page(call: wire.Call, answer: Any) -> tuple[list[Alert], str | None]:

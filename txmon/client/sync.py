@@ -103,19 +103,23 @@ class Client(Base):
                 raise interrupted(error, done) from None
         return done
 
-    def alert(self, alert_id: str) -> Alert:
+    def alert(self, alert_id: str, *, purpose: str | None = None) -> Alert:
         """Return one alert with its evidence, as far as the key may see it.
+
+        Args:
+            purpose: why it is read; without one the service leaves out what names a person.
 
         Raises:
             Refused (reason ``not_found``), AccessDenied, Unavailable.
         """
-        return self._ask(wire.alert_call(alert_id), alert_of, self._budget)
+        return self._ask(wire.alert_call(alert_id, purpose), alert_of, self._budget)
 
-    def iter_alerts(self, *, limit: int = 100, **filters: Any) -> Iterator[Alert]:
+    def iter_alerts(self, *, limit: int = 100, purpose: str | None = None, **filters: Any) -> Iterator[Alert]:
         """Return alerts, page after page.
 
         Args:
             limit: alerts of a page.
+            purpose: see `alert`.
             filters: of the service: state, severity, mode, entity, ...
 
         Raises:
@@ -123,7 +127,7 @@ class Client(Base):
         """
         cursor: str | None = None
         while True:
-            call = wire.query(wire.ALERTS, {**filters, "limit": limit, "cursor": cursor})
+            call = wire.query(wire.ALERTS, {**filters, "limit": limit, "cursor": cursor}, purpose)
             page, cursor = self._ask(call, partial(read_page, call), self._budget)
             yield from page
             if cursor is None:
@@ -137,16 +141,17 @@ class Client(Base):
         """
         return self._ask(wire.Call("GET", wire.STATUS), object_of, self._budget)
 
-    def stream_alerts(self, *, last_id: str | None = None, **filters: Any) -> Iterator[LiveAlert]:
+    def stream_alerts(self, *, last_id: str | None = None, purpose: str | None = None) -> Iterator[LiveAlert]:
         """Return alerts as they come; a broken connection is opened anew where it ended.
 
         Args:
             last_id: `LiveAlert.id` of the newest that is known.
+            purpose: see `alert`.
 
         Raises:
             Refused, AccessDenied. Ends when the client is closed.
         """
-        call = wire.query(wire.ALERT_STREAM, filters)
+        call = wire.query(wire.ALERT_STREAM, {}, purpose)
         parser, failures = Parser(last_id), 0
         while not self._closing.is_set():
             try:
@@ -256,9 +261,9 @@ class Client(Base):
         return None
 
     def _listen(self, call: wire.Call, parser: Parser) -> Iterator[LiveAlert]:
-        headers = call.headers() | {"accept": "text/event-stream", "cache-control": "no-store"}
+        headers = call.headers() | {b"accept": b"text/event-stream", b"cache-control": b"no-store"}
         if parser.last_id is not None:
-            headers["last-event-id"] = parser.last_id
+            headers[b"last-event-id"] = parser.last_id.encode()
         try:
             with self._http.stream(
                 "GET", call.path, headers=headers, timeout=self._options.silence_s

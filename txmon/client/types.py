@@ -66,23 +66,32 @@ class BulkResult:
 
 
 class Alert(TypedDict):
-    """An alert as the service lists it; keys without the scope `explain` get the first part only."""
+    """An alert as the service lists it.
+
+    The last part is for keys with the scope `explain`; what names a person is there only for a purpose.
+    """
 
     alert_id: str
     entity: str
     mode: str
     opened_time: str
     recommendation: str
+    opened_source: NotRequired[str]
+    opened_event_id: NotRequired[str]
+    revision: NotRequired[int]
+    state: NotRequired[str]
+    version: NotRequired[int]
+    created: NotRequired[str]
+    changed: NotRequired[str]
     subject_type: NotRequired[str]
     subject_id: NotRequired[str]
-    state: NotRequired[str]
     severity: NotRequired[str]
     score: NotRequired[float]
     typologies: NotRequired[list[str]]
     rule_ids: NotRequired[list[str]]
     protect: NotRequired[bool]
     explanation: NotRequired[str]
-    version: NotRequired[int]
+    hits: NotRequired[list[dict[str, Any]]]  # of one alert that was asked for: its evidence
 
 
 @dataclass(frozen=True)
@@ -148,6 +157,20 @@ def decision_of(answer: Any) -> Decision:
         hits=tuple(_object(hit) for hit in row.get("hits") or ()),
         alerts=tuple(str(alert) for alert in row.get("alerts") or ()),
     )
+
+
+def strictest_of(answer: Any) -> Decision:
+    """Read the answer to one message; where a source's message is several events, the strictest decision.
+
+    Raises:
+        ValueError: it is none.
+    """
+    rows = _object(answer).get("results")
+    if rows is None:
+        return decision_of(answer)
+    if not isinstance(rows, list) or not rows:
+        raise ValueError("results of a message")
+    return max(map(decision_of, rows), key=lambda decision: RECOMMENDATIONS.index(decision.recommendation))
 
 
 def decisions_of(answer: Any, count: int) -> list[Decision]:

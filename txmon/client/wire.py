@@ -27,6 +27,7 @@ JSON, NDJSON, ARROW = "application/json", "application/x-ndjson", "application/v
 ANSWER_MAX_BYTES = 64 << 20
 ITEMS_MAX, BODY_MAX_BYTES = 1000, 900_000  # of one request of events; the service's own limits are above
 _WRONG_REQUEST = frozenset({400, 409, 413, 415, 422})
+_OF_THE_EVENT = frozenset({"not_permitted"})  # 403 for this event, while the key is good for others
 _CODE = re.compile(r"[a-z0-9][a-z0-9_.:-]{0,63}")
 _KEY = re.compile(r"[\x21-\x7e]{8,512}")
 _IDEMPOTENCY = re.compile(r"[\x21-\x7e]{1,255}")
@@ -43,15 +44,17 @@ class Call:
     content_type: str = JSON
     key: str | None = None  # Idempotency-Key
     events: int = 0
-    accept: str = JSON
+    purpose: str | None = None  # why personal data is read
 
-    def headers(self) -> dict[str, str]:
+    def headers(self) -> dict[bytes, bytes]:
         """Return the headers that belong to this request."""
-        made = {"accept": self.accept}
+        made = {b"accept": JSON.encode()}
+        if self.purpose is not None:
+            made[b"x-purpose"] = self.purpose.encode()
         if self.method != "GET":
-            made["content-type"] = self.content_type
+            made[b"content-type"] = self.content_type.encode()
         if self.key is not None:
-            made["idempotency-key"] = self.key
+            made[b"idempotency-key"] = self.key.encode()
         return made
 
 
@@ -165,20 +168,34 @@ def bulk_call(body: bytes, content_type: str, key: str, feed: str | None) -> Cal
     return Call("POST", _with(BULK, feed), body, content_type, key)
 
 
-def query(path: str, values: Mapping[str, Any]) -> Call:
-    """Return a request that reads; values that are None are left out, lists are repeated."""
+def query(path: str, values: Mapping[str, Any], purpose: str | None = None) -> Call:
+    """Return a request that reads; values that are None are left out, lists are repeated.
+
+    Raises:
+        InputError: the purpose is no line of text.
+    """
     given = [
         (name, str(item).lower() if isinstance(item, bool) else str(item))
         for name, value in values.items()
         if value is not None
         for item in (value if isinstance(value, (list, tuple, set, frozenset)) else [value])
     ]
-    return Call("GET", f"{path}?{urlencode(given)}" if given else path)
+    return Call("GET", f"{path}?{urlencode(given)}" if given else path, purpose=_line(purpose))
 
 
-def alert_call(alert_id: str) -> Call:
-    """Return the request for one alert."""
-    return Call("GET", f"{ALERTS}/{quote(alert_id, safe='')}")
+def alert_call(alert_id: str, purpose: str | None) -> Call:
+    """Return the request for one alert.
+
+    Raises:
+        InputError: the purpose is no line of text.
+    """
+    return Call("GET", f"{ALERTS}/{quote(alert_id, safe='')}", purpose=_line(purpose))
+
+
+def _line(purpose: str | None) -> str | None:
+    if purpose is not None and not (purpose.strip() and purpose.isprintable()):
+        raise InputError("a purpose is one line of text; say in a few words why the data is read")
+    return purpose
 
 
 def _with(path: str, feed: str | None) -> str:
@@ -224,6 +241,8 @@ def _failure(call: Call, answer: Answer, now_us: Callable[[], int]) -> ClientErr
     asked = retry_after(answer.headers.get("retry-after"), now_us)
     if retryable(status, asked):
         return Unavailable(f"{what}; try again later", reason=reason, http_status=status, retry_after_s=asked)
+    if reason in _OF_THE_EVENT:
+        return Refused(f"{what}; send it with the key it belongs to", reason=reason, http_status=status)
     if status in (401, 403):
         return AccessDenied(
             f"{what}; give a key that is valid and has the scope", reason=reason, http_status=status
