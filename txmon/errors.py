@@ -164,7 +164,7 @@ class StoreCorrupt(StoreError):
     status = 500
 
 
-class WarehouseDamaged(StoreError):
+class WarehouseDamaged(StoreCorrupt):
     """The warehouse is not as it was written; it is derived, so `txmon store rebuild` makes it anew."""
 
     code = "warehouse_damaged"
@@ -198,6 +198,13 @@ class Stopping(TxmonError):
     def __init__(self, detail: str, retry_after_s: int = 5) -> None:
         super().__init__(detail)
         self.retry_after_s = retry_after_s
+
+
+class NoRoom(Stopping):
+    """The disk of the store is nearly full: nothing is taken until there is room again."""
+
+    code = "no_room"
+    status = 507
 
 
 class AuthError(TxmonError):

@@ -20,7 +20,7 @@ import duckdb
 import pyarrow as pa
 import sqlalchemy as sa
 
-from txmon.errors import StateError, WarehouseDamaged
+from txmon.errors import StateError, StoreUnavailable, WarehouseDamaged
 from txmon.store import journal
 from txmon.store.db import Store, make_folder
 from txmon.store.dialects import FolderLock
@@ -127,6 +127,10 @@ class Warehouse:
             # anew each time: the views name files by their whole path, and the folder may have moved
             catalog.show(con, self.folder, self._names())
 
+    def _require_open(self) -> None:
+        if self._con is None:
+            raise StoreUnavailable("the warehouse is closed; open it again")
+
     def _require_catalogue(self, *, there: bool) -> None:
         if not there and any((self.folder / layout.EVENTS_FOLDER).glob("day=*/*.parquet")):
             raise WarehouseDamaged(f"the warehouse's catalogue is gone, its files are there; {REMEDY}")
@@ -152,8 +156,12 @@ class Warehouse:
         """Give a DuckDB cursor that sees the warehouse at one moment and changes nothing; any thread.
 
         It must not be used after the block.
+
+        Raises:
+            StoreUnavailable: it is closed.
         """
         with self._gate.reader():
+            self._require_open()
             cursor = self._root.cursor()
             try:
                 cursor.execute("begin transaction read only")
@@ -180,6 +188,7 @@ class Warehouse:
             damaged. StoreUnavailable: no room, or a query stood in the way of an erasure.
         """
         with self._turn, catalog.translated("writing the warehouse"):
+            self._require_open()
             newest, _ = journal.head(store)
             self._require_same(store, newest)
             upto = newest if upto is None else min(upto, newest)
@@ -222,6 +231,7 @@ class Warehouse:
             StateError: the rows do not follow the mark. StoreUnavailable: no room.
         """
         with self._turn, catalog.translated("writing the warehouse"):
+            self._require_open()
             if not entries or entries[0].seq != self._mark.seq + 1:
                 raise StateError(f"the warehouse stands at row {self._mark.seq}; give the rows after it")
             last = entries[-1]
@@ -265,10 +275,12 @@ class Warehouse:
             with self._gate.alone(self._reader_wait_s):
                 catalog.set_mark(self._con, mark)
                 swap.copy(self._con, self.folder, work, again, gone, new)
-                self._disconnect()
-                swap.exchange(self.folder)
-                self._connect()
-                self._open()
+                try:
+                    self._disconnect()
+                    swap.exchange(self.folder)
+                    new.clear()  # they count from here on, whatever comes
+                finally:
+                    self._open()
                 self._retired = []
 
     @contextmanager
@@ -319,6 +331,7 @@ class Warehouse:
     def check(self) -> list[Damage]:
         """Compare every file with the catalogue, and read the DuckDB file to its end."""
         with self._turn:
+            self._require_open()
             return check.tables(self._con) + check.parquet(self.folder, list(self._files.values()))
 
     def rebuild(self, store: Store) -> Mark:
