@@ -9,7 +9,7 @@ import shutil
 from pathlib import Path
 
 from txmon.clock import monotonic_s
-from txmon.errors import Stopping
+from txmon.errors import NoRoom
 
 
 class Disk:
@@ -30,10 +30,10 @@ class Disk:
         """Raise if there is too little room.
 
         Raises:
-            Stopping: less is free than the setting says.
+            NoRoom: less is free than the setting says.
         """
         if self.full:
-            raise Stopping(
+            raise NoRoom(
                 f"only {self.free_bytes >> 20} MiB are free where the store lies, "
                 f"{self._least >> 20} MiB must be; make room",
                 retry_after_s=30,

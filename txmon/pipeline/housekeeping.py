@@ -32,7 +32,7 @@ class Housekeeping:
             chores: what else is due once a second, of those who are built on the service.
         """
         self._service = service
-        self._chores: list[Chore] = [self._gauges, self._alerts, self._expire, *chores]
+        self._chores: list[Chore] = [self._gauges, self._alerts, self._expire, service.firing.round, *chores]
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="txmon-housekeeping", daemon=True)
         self._expired_us = 0

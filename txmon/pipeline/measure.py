@@ -14,6 +14,7 @@ from txmon.metrics import Metrics
 from txmon.pipeline.applier import Applied
 from txmon.pipeline.batch import Batch
 from txmon.pipeline.decide import Stored
+from txmon.pipeline.firing import Firing
 from txmon.rules.ir import Rule
 from txmon.store.db import Marks
 
@@ -21,8 +22,8 @@ from txmon.store.db import Marks
 class Measure:
     """The writer's hand on the metrics."""
 
-    def __init__(self, metrics: Metrics, rules: Mapping[str, Rule], clock: Clock) -> None:
-        self._m, self._rules, self._clock = metrics, rules, clock
+    def __init__(self, metrics: Metrics, rules: Mapping[str, Rule], clock: Clock, firing: Firing) -> None:
+        self._m, self._rules, self._clock, self._firing = metrics, rules, clock, firing
 
     def stage(self, name: str, started_s: float) -> float:
         """Note how long a step took; returns the moment at which the next begins."""
@@ -51,6 +52,7 @@ class Measure:
             rule = self._rules[rule_id]
             m.hits_total.labels(rule.id, rule.typology, rule.severity, rule.status).inc(count)
         self._alerts(applied, stored)
+        self._firing.note(marks.seq, applied.accepted, applied.hits)
 
     def _outcomes(self, batch: Batch, applied: Applied, refused: int) -> None:
         kinds = sorted({work.source_kind for work in batch.works})

@@ -31,6 +31,7 @@ from txmon.pipeline.applier import Applier
 from txmon.pipeline.commit import Fault, no_fault
 from txmon.pipeline.config import Config, read_config
 from txmon.pipeline.disk import Disk
+from txmon.pipeline.firing import Firing
 from txmon.pipeline.history import epochs
 from txmon.pipeline.inbox import Done, Inbox
 from txmon.pipeline.measure import Measure
@@ -178,7 +179,10 @@ class Service:
                 self._adopt,
             )
         )
-        self.measure = Measure(doors.metrics, self.rules, doors.clock)
+        self.firing = Firing(
+            self.store, self.folder / "firerates.json", doors.metrics, lambda: tuple(self.rules)
+        )
+        self.measure = Measure(doors.metrics, self.rules, doors.clock, self.firing)
         self._writer = Writer(
             Parts(
                 self.store,
@@ -213,7 +217,7 @@ class Service:
         """Hand events over; `done` is called once, in the writer's thread, behind the commit.
 
         Raises:
-            Busy: too much waits. Stopping: nothing more is taken, or the disk is nearly full.
+            Busy: too much waits. Stopping: nothing more is taken. NoRoom: the disk is nearly full.
         """
         self.disk.require()
         self.inbox.put(work, done)
