@@ -73,7 +73,6 @@ def test_every_error_of_ours_has_a_code_in_the_contract() -> None:
         "config",
         "feed",
         "rule",
-        "signature",
         "writer_active",
         "warehouse_damaged",
         "log_field",

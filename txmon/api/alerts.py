@@ -32,7 +32,7 @@ from txmon.store.schema import alerts
 
 DISMISSAL = "alert_dismissal"
 _NEXT = {"open": ("in_review",), "in_review": ("escalated", "dismissed")}
-_TAG = re.compile(r'(?:W/)?"v(\d{1,18})"')
+_TAG = re.compile(r'(?:W/)?"v(\d{1,18})[ep]?"')
 _NEUTRAL = (
     "alert_id", "entity", "mode", "recommendation", "opened_source", "opened_event_id", "revision", "state",
     "historic", "version",
@@ -56,7 +56,8 @@ def routes(parts: Parts, router: APIRouter) -> None:
         shown = alert_shown(row, explained=exchange.explained, personal=personal)
         if exchange.explained:
             shown |= evidence(parts.store, alert_id, personal=personal)
-        return tagged(exchange, orjson.dumps(shown), f'"v{row["version"]}"')
+        form = "p" if personal and exchange.explained else "e" if exchange.explained else ""
+        return tagged(exchange, orjson.dumps(shown), f'"v{row["version"]}{form}"')
 
     @router.patch("/v1/alerts/{alert_id}")
     def move_alert(

@@ -23,10 +23,11 @@ from txmon.api.context import Exchange, Parts, RawHandler, Receive, Scope, Send,
 from txmon.api.contract import contract
 from txmon.api.gate import CALLER, Gate
 from txmon.api.idempotency import Keeper
-from txmon.api.ingest import Feeds, Ingest
+from txmon.api.ingest import Feeds, Ingest, Submitter
 from txmon.api.live import Live
 from txmon.api.pages import plain
 from txmon.api.problems import CONTENT_TYPE, Problem, problem_of
+from txmon.api.stripe import Stripe
 from txmon.api.table import BY_NAME, TABLE
 from txmon.clock import Clock
 from txmon.errors import ConfigError
@@ -49,11 +50,12 @@ class App:
     def __init__(self, parts: Parts) -> None:
         parts.access.proposals.on(alerts.DISMISSAL, alerts.dismissed)
         keeper = Keeper(parts)
-        feeds = Feeds(parts.settings.feed)
+        feeds, submitter = Feeds(parts.settings.feed), Submitter(parts)
         self._live, self._keeper = Live(parts), keeper
         raw: dict[str, RawHandler] = {
-            "POST /v1/events": Ingest(parts, keeper, feeds),
+            "POST /v1/events": Ingest(parts, keeper, feeds, submitter),
             "POST /v1/events:bulk": Bulk(parts, keeper, feeds),
+            "POST /v1/stripe": Stripe(parts, submitter),
             "GET /v1/alerts/stream": self._live,
         }
         inner = _framework(parts)

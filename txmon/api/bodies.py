@@ -5,6 +5,7 @@ Owns size, depth and the cut into rows; what a row says is the feed's part.
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
@@ -18,6 +19,7 @@ from txmon.streams.payloads import cut_rows
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 JSON, NDJSON = "application/json", "application/x-ndjson"
 XML = ("application/xml", "text/xml")
+BODY_MAX_S = 30  # seconds for a whole body that is not bulk, and between two chunks of one that is
 _SPACE = b" \t\r\n"
 _TEXTS = re.compile(rb'"(?>[^"\\]+|\\.?)*+"?', re.DOTALL)  # an unfinished text ends with the body
 _STEP = np.zeros(256, np.int32)
@@ -37,10 +39,20 @@ async def read_body(receive: Receive, declared: bytes | None, limit: int) -> byt
         declared: the Content-Length, if there is one.
 
     Raises:
-        Problem: too_large. Gone: the caller hung up.
+        Problem: too_large, request_timeout. Gone: the caller hung up.
     """
     if declared is not None and declared.isdigit() and int(declared) > limit:
         raise _too_large(limit)
+    try:
+        async with asyncio.timeout(BODY_MAX_S):
+            return await _read(receive, limit)
+    except TimeoutError:
+        raise Problem(
+            "request_timeout", f"a body must come within {BODY_MAX_S} seconds; send it again"
+        ) from None
+
+
+async def _read(receive: Receive, limit: int) -> bytes:
     message = await receive()
     body: bytes = message.get("body", b"")
     if message["type"] == "http.request" and not message.get("more_body"):

@@ -17,7 +17,7 @@ from typing import Any
 import pyarrow as pa
 
 from txmon.api.arrowframes import Frames
-from txmon.api.bodies import JSON, NDJSON, Gone, media_type, too_deep
+from txmon.api.bodies import BODY_MAX_S, JSON, NDJSON, Gone, media_type, too_deep
 from txmon.api.context import Answer, Decode, Exchange, Parts, json_answer
 from txmon.api.handover import Handover
 from txmon.api.idempotency import Keeper, idempotency_key, replay, request_hash
@@ -251,7 +251,11 @@ class _Body:
     async def __aiter__(self) -> AsyncIterator[bytes]:
         more = True
         while more:
-            message = await self._exchange.receive()
+            try:
+                async with asyncio.timeout(BODY_MAX_S):
+                    message = await self._exchange.receive()
+            except TimeoutError:
+                raise Problem("request_timeout", f"nothing came for {BODY_MAX_S} seconds") from None
             if message["type"] == "http.disconnect":
                 raise Gone
             chunk, more = message.get("body", b""), message.get("more_body", False)

@@ -26,6 +26,10 @@ _FEED = {
     "name": "feed", "in": "query", "required": False, "description": "how rows are read",
     "schema": {"type": "string", "pattern": "^[a-z0-9][a-z0-9_-]{0,39}$"},
 }  # fmt: skip
+_SIGNED = {
+    "name": "Stripe-Signature", "in": "header", "required": True,
+    "schema": {"type": "string", "maxLength": 4096},
+}  # fmt: skip
 _KEY = {
     "name": "Idempotency-Key", "in": "header", "required": False,
     "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
@@ -54,12 +58,13 @@ _BODIES: dict[str, dict[str, Any]] = {
         "application/x-ndjson": {"schema": {"type": "string", "description": "one JSON object a line"}},
         "application/xml": {"schema": {"type": "string", "description": "for feeds that read XML"}},
     },
+    "POST /v1/stripe": {_JSON: {"schema": {"type": "object", "description": "an event of Stripe"}}},
     "POST /v1/events:bulk": {
         "application/vnd.apache.arrow.stream": {"schema": {"type": "string", "format": "binary"}},
         "application/x-ndjson": {"schema": {"type": "string", "description": "one JSON object a line"}},
     },
 }  # fmt: skip
-_USUAL = (400, 401, 403, 404, 413, 415, 422, 429, 500, 503)
+_USUAL = (400, 401, 408, 403, 404, 413, 415, 422, 429, 500, 503)
 
 
 def contract(app: FastAPI) -> dict[str, Any]:
@@ -89,16 +94,20 @@ def _operation(entry: Entry, made: dict[str, Any]) -> dict[str, Any]:
         "operationId": _identifier(entry),
         "tags": [_tag(entry.path)],
         "description": _who(entry),
-        "security": [] if entry.public else [{"key": []}],
+        "security": [] if not entry.scopes else [{"key": []}],
     }
     parameters = list(made.get("parameters", []))
     name = entry.name
     if name in _BODIES:
-        parameters.append(_FEED)
+        parameters.append(_SIGNED if entry.signed else _FEED)
         operation["requestBody"] = {"required": True, "content": _BODIES[name]}
     elif "requestBody" in made:
         operation["requestBody"] = made["requestBody"]
-    extra = ((_KEY, entry.method == "POST"), (_PURPOSE, name in _PERSONAL), (_MATCH, name in _TAGGED))
+    extra = (
+        (_KEY, entry.method == "POST" and not entry.signed),
+        (_PURPOSE, name in _PERSONAL),
+        (_MATCH, name in _TAGGED),
+    )
     parameters += [parameter for parameter, there in extra if there]
     if name == "GET /v1/alerts/stream":
         parameters.append(_SINCE)
@@ -134,6 +143,8 @@ def _responses(entry: Entry) -> dict[str, Any]:
 def _who(entry: Entry) -> str:
     if entry.public:
         return "Public."
+    if entry.signed:
+        return "No key; the body is signed."
     scopes = " or ".join(f"`{scope}`" for scope in sorted(entry.scopes))
     roles = " or ".join(f"`{role}`" for role in sorted(entry.roles)) or "any"
     return f"Scope {scopes}; role {roles}{'; people only' if entry.people else ''}."

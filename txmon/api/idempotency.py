@@ -20,7 +20,7 @@ import sqlalchemy as sa
 
 from txmon.api.context import Answer, Exchange, Parts
 from txmon.api.problems import Problem, retry_after
-from txmon.errors import TxmonError
+from txmon.errors import Stopping, TxmonError
 from txmon.store import Tx, answers
 from txmon.store.answers import Answer as Kept
 from txmon.store.schema import answers as answers_table
@@ -190,6 +190,8 @@ class Keeper:
         while self._pending:
             try:
                 await self._write()
+            except Stopping:
+                return  # nothing is written any more; an event that comes again is known by its own id
             except TxmonError:  # they stay in memory and are written when the store can again
                 await asyncio.sleep(_AGAIN_S)
 

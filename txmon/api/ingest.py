@@ -60,12 +60,35 @@ class Feeds:
         self._known.add(name)
 
 
+class Submitter:
+    """Hands payloads to the writer and waits for their outcome."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._handover: Handover | None = None
+
+    async def submit(self, payloads: Sequence[bytes], sender: Sender) -> Outcome:
+        """Return the outcome, committed.
+
+        Raises:
+            Busy, Stopping. Problem: decision_timeout. What the pipeline failed with.
+        """
+        if self._handover is None or self._handover.loop is not asyncio.get_running_loop():
+            self._handover = Handover(self._parts.settings.decision_timeout_ms / 1000)
+        future, told = self._handover.ticket()
+        try:
+            self._parts.service.submit(Work(sender, "http", self._parts.clock.now_us(), payloads), told)
+        except BaseException:
+            future.cancel()
+            raise
+        return await future
+
+
 class Ingest:
     """The handler."""
 
-    def __init__(self, parts: Parts, keeper: Keeper, feeds: Feeds) -> None:
-        self._parts, self._keeper, self._feeds = parts, keeper, feeds
-        self._handover: Handover | None = None
+    def __init__(self, parts: Parts, keeper: Keeper, feeds: Feeds, submitter: Submitter) -> None:
+        self._parts, self._keeper, self._feeds, self._submitter = parts, keeper, feeds, submitter
 
     async def __call__(self, exchange: Exchange) -> Answer:
         """Answer a request."""
@@ -93,24 +116,12 @@ class Ingest:
             rows, single = [_document(body)], True
         if not rows:
             return answer_many((), explained=exchange.explained)
-        outcome = await self._submit(rows, sender)
+        outcome = await self._submitter.submit(rows, sender)
         # what duplicates led to before is read from the store, which may take a moment
         found = await asyncio.to_thread(_rows, outcome) if outcome.duplicates else outcome.rows
         if single:
             return answer_one(found, explained=exchange.explained)
         return answer_many(found, explained=exchange.explained)
-
-    async def _submit(self, rows: Sequence[bytes], sender: Sender) -> Outcome:
-        if self._handover is None or self._handover.loop is not asyncio.get_running_loop():
-            self._handover = Handover(self._parts.settings.decision_timeout_ms / 1000)
-        work = Work(sender, "http", self._parts.clock.now_us(), rows)
-        future, told = self._handover.ticket()
-        try:
-            self._parts.service.submit(work, told)
-        except BaseException:
-            future.cancel()
-            raise
-        return await future
 
 
 def _rows(outcome: Outcome) -> list[RowOutcome]:

@@ -26,6 +26,7 @@ CODES: dict[str, tuple[int, str]] = {
     "malformed_arrow": (400, "The body is not an Arrow IPC stream"),
     "invalid_cursor": (400, "The cursor is none of ours"),
     "purpose_required": (400, "Personal data is read for a purpose"),
+    "signature": (400, "The body is not signed by the one it claims to come from"),
     "bad_request": (400, "The request cannot be read"),
     "unauthenticated": (401, "Who sends this is not known"),
     "forbidden": (403, "This key may not do this"),
@@ -33,6 +34,7 @@ CODES: dict[str, tuple[int, str]] = {
     "not_permitted": (403, "Events of this mode or entity may not be sent with this key"),
     "not_found": (404, "There is no such thing"),
     "method_not_allowed": (405, "The resource has no such method"),
+    "request_timeout": (408, "The body did not come"),
     "idempotency_in_flight": (409, "The first request with this Idempotency-Key is under way"),
     "transition": (409, "The alert cannot go to this state"),
     "state": (409, "This cannot be done now"),
@@ -60,6 +62,7 @@ CODES: dict[str, tuple[int, str]] = {
     "store_unavailable": (503, "The store cannot be used now"),
     "commit_unknown": (503, "The store cannot be used now"),
     "source": (503, "The source cannot be used now"),
+    "no_room": (507, "The disk is nearly full"),
     "store_fatal": (507, "The store cannot take more"),
 }
 
@@ -108,13 +111,19 @@ def problem_of(error: Exception) -> Problem:
         return error
     if isinstance(error, AuthError):
         return Problem("unauthenticated", error.detail, headers=(_CHALLENGE,), more={"reason": error.reason})
+    code = _code(error)
     if isinstance(error, (Busy, Stopping)):
-        return Problem(error.code, error.detail, headers=(retry_after(error.retry_after_s),))
-    if isinstance(error, TxmonError) and error.code in CODES:
-        headers = (retry_after(_RETRY_S),) if error.code in _RETRY else ()
-        if error.code == "conflict" and "version" not in error.detail:
+        return Problem(code, error.detail, headers=(retry_after(error.retry_after_s),))
+    if isinstance(error, TxmonError) and code in CODES:
+        if code == "conflict" and "version" not in error.detail:
             return Problem("exists", error.detail)
-        return Problem(error.code, error.detail, headers=headers)
+        return Problem(code, error.detail, headers=(retry_after(_RETRY_S),) if code in _RETRY else ())
     return Problem(
         "internal", "the service failed on this request; its log knows more under the request's id"
     )
+
+
+def _code(error: Exception) -> str:
+    """The code of an error, or of the nearest kind of error above it that the contract knows."""
+    codes = (getattr(kind, "code", "") for kind in type(error).__mro__)
+    return next((code for code in codes if code in CODES), "")

@@ -14,8 +14,7 @@ from fastapi import APIRouter, Response
 from txmon.api.changes import change
 from txmon.api.context import Exchange, Parts
 from txmon.api.pages import cached, key_of, page, plain
-from txmon.api.personal import Asked, note_read
-from txmon.api.problems import Problem
+from txmon.api.personal import Asked, note_read, require_whole
 from txmon.api.quarantine import FIX, fixed
 from txmon.api.rules import ACTIVATION, activate, staged_as
 from txmon.api.shapes import Decision, OurId, ProposalFilter, query
@@ -105,11 +104,11 @@ def _shown(proposal: Proposal, *, personal: bool) -> dict[str, Any]:
 
 def _decide(parts: Parts, exchange: Exchange, proposal_id: str, decision: Decision) -> dict[str, Any]:
     found = _get(parts, exchange.who, proposal_id)
+    if found.kind in (FIX, ACTIVATION):
+        require_whole(exchange.who)
     config = None
     if decision.approve and found.kind == ACTIVATION and found.state == foureyes.PENDING:
         config = staged_as(parts, str(found.body.get("config")))
-    if decision.approve and found.kind == FIX and exchange.who.mode is not None:
-        raise Problem("forbidden", "a row of the quarantine takes a key that is limited to no mode")
 
     def decide(tx: Tx) -> Proposal:
         return parts.access.proposals.decide(

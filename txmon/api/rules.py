@@ -15,7 +15,7 @@ from fastapi import APIRouter, Response
 from txmon.api.changes import change
 from txmon.api.context import Exchange, Parts
 from txmon.api.pages import cached, plain
-from txmon.api.personal import Asked, within
+from txmon.api.personal import Asked, require_whole, within
 from txmon.api.problems import Problem
 from txmon.api.shapes import Activation, RuleFilter, RuleId, query
 from txmon.errors import NotFound
@@ -68,6 +68,7 @@ def routes(parts: Parts, router: APIRouter) -> None:
 
     @router.post("/v1/rules:activate")
     def propose_activation(exchange: Asked, wanted: Activation) -> Response:
+        require_whole(exchange.who)
         staged = staged_as(parts, wanted.config)
         body = {
             "config": staged.id,

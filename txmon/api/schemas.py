@@ -189,6 +189,7 @@ _MADE = thing(key_id=TEXT, token=TEXT | {"description": "shown this once"}, prop
 ANSWERS: dict[str, dict[int, Schema]] = {
     "POST /v1/events": {200: {"anyOf": [ref("Decision"), ref("Results")]}},
     "POST /v1/events:bulk": {200: ref("Sums")},
+    "POST /v1/stripe": {200: thing(received=FLAG, quarantined=WHOLE)},
     "GET /v1/alerts": {200: paged(ref("Alert"))},
     "GET /v1/alerts/{alert_id}": {200: ref("Alert")},
     "PATCH /v1/alerts/{alert_id}": {

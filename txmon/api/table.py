@@ -23,8 +23,9 @@ _NONE: frozenset[str] = frozenset()
 class Entry:
     """A route.
 
-    scopes, roles: any one of each is enough; no scopes: public. people: refuses services. raw: served by
-    a handler of ours beside the framework. secret: its answers are never kept.
+    scopes, roles: any one of each is enough; no scopes: no key is asked for. signed: the body says by its
+    signature who sent it. people: refuses services. raw: served by a handler of ours beside the framework.
+    secret: its answers are never kept.
     """
 
     method: str
@@ -35,11 +36,12 @@ class Entry:
     people: bool = False
     raw: bool = False
     secret: bool = False
+    signed: bool = False
 
     @property
     def public(self) -> bool:
-        """Whether it is served without a key."""
-        return not self.scopes
+        """Whether it is served to anybody."""
+        return not self.scopes and not self.signed
 
     @property
     def name(self) -> str:
@@ -48,7 +50,7 @@ class Entry:
 
     def admits(self, who: Principal) -> bool:
         """Whether the table lets this one pass."""
-        if self.public:
+        if not self.scopes:
             return True
         scope = bool(self.scopes & who.scopes)
         role = not self.roles or bool(self.roles & who.roles)
@@ -65,6 +67,7 @@ TABLE: tuple[Entry, ...] = (
     # events
     _entry("POST /v1/events", INGEST, ("ingest",), "Score one event or a few, answer at once", raw=True),
     _entry("POST /v1/events:bulk", INGEST, ("ingest",), "Score a stream of events", raw=True),
+    _entry("POST /v1/stripe", _NONE, _NONE, "Events that Stripe sends, signed", raw=True, signed=True),
     # alerts
     _entry("GET /v1/alerts", READ, _READERS, "List alerts"),
     _entry("GET /v1/alerts/stream", READ, _READERS, "Alerts as they open and grow", raw=True),
