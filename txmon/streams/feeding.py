@@ -2,8 +2,9 @@
 
     poll -> decode -> submit (waits while too much waits) -> committed: dead letters, next
 
-Positions are stored with the results, by the pipeline; after a failure the consumer goes back to them and the
-messages come again, which has no effect on those that were stored. Owns one thread; stores nothing.
+Positions are stored with the results, by the pipeline; after a failure of any kind the consumer goes back to
+them and the messages come again, which has no effect on those that were stored. Only the end of the source or
+of the service ends it. Owns one thread; stores nothing.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from txmon.clock import Clock
-from txmon.errors import Busy, SourceError, Stopping, TxmonError
+from txmon.errors import Busy, NoRoom, SourceError, Stopping, TxmonError
 from txmon.metrics import Metrics
 from txmon.pipeline.inbox import Done
 from txmon.pipeline.work import Chain, Outcome, Sender, Work
@@ -94,9 +95,10 @@ class Feeding:
                     self._round()
                 except Stopping as error:
                     self._log.info("feeding.stopped", exc_info=error)
-                    return
-                except TxmonError as error:
+                    break
+                except Exception as error:  # ours or the source's: what is stored is the place to go on from
                     self._again(error)
+            self._drain()
         finally:
             consumer.close()
 
@@ -109,7 +111,7 @@ class Feeding:
         while self._flights and (
             len(self._flights) >= _IN_FLIGHT or self._flights[0].done.is_set() or not messages
         ):
-            self._land(self._flights.popleft())
+            self._land(self._flights[0])
         self._lag()
         if consumer.ended and not messages and not self._flights:
             self.ended = True
@@ -132,14 +134,23 @@ class Feeding:
         while True:
             try:
                 self._pipeline.submit(work, done)
-            except Busy:
+            except (Busy, NoRoom) as error:
+                if isinstance(error, NoRoom):
+                    self.problem = error.detail
                 if self._stop.wait(_PAUSE_S):
                     raise Stopping(
-                        "stopped while the pipeline was busy; nothing of this batch was stored"
+                        "stopped while the pipeline took nothing; nothing of this batch was stored"
                     ) from None
+                self._keep_alive()
                 continue
             break
+        source.consumer.resume()
         self._flights.append(flight)
+
+    def _keep_alive(self) -> None:
+        """Poll without taking anything: not polled, a broker would take the consumer for dead."""
+        self._source.consumer.pause()
+        self._source.consumer.poll(1, 0.0)
 
     def _land(self, flight: _Flight) -> None:
         """Wait for a batch to be stored, then set aside what was refused.
@@ -147,30 +158,56 @@ class Feeding:
         Raises:
             TxmonError: it was not stored.
         """
-        consumer = self._source.consumer
         while not flight.done.wait(_POLL_S):
-            consumer.pause()
-            consumer.poll(1, 0.0)  # paused, it gives nothing; not polled, a broker would take it for dead
-        consumer.resume()
+            self._keep_alive()
+        self._source.consumer.resume()
+        self._flights.popleft()
         result = flight.result
         if isinstance(result, TxmonError):
             raise result
         if isinstance(result, Exception):
             raise SourceError(f"the engine failed on a batch: {type(result).__name__}") from result
-        if result is not None and result.quarantined:
+        self._letters(flight)
+
+    def _letters(self, flight: _Flight) -> None:
+        """Set aside what was refused of a batch that is stored.
+
+        Raises:
+            SourceError: the place for it did not take it all; the quarantine has it.
+        """
+        consumer, result = self._source.consumer, flight.result
+        if isinstance(result, Outcome) and result.quarantined:
             for line, reason, raw in result.refused:
                 consumer.dead_letter(flight.messages[line], reason, raw.encode())
             consumer.flush(_LETTERS_S)
 
-    def _again(self, error: TxmonError) -> None:
+    def _again(self, error: Exception) -> None:
         """Go back to what is stored, after everything that is under way has come back."""
-        self.problem = error.detail
-        self._log.warning("feeding.failed", exc_info=error)
-        while self._flights:
-            self._flights.popleft().done.wait()
+        self._failed(error)
+        self._drain()
         self._chain = Chain()
-        if not self._stop.wait(_PROBLEM_PAUSE_S):
-            self._source.consumer.seek(self._source.stored())
+        while not self._stop.wait(_PROBLEM_PAUSE_S):
+            try:
+                self._source.consumer.seek(self._source.stored())
+                self._source.consumer.resume()
+            except TxmonError as more:  # the store is away, or still the source
+                self._failed(more)
+            else:
+                break
+
+    def _failed(self, error: Exception) -> None:
+        self.problem = error.detail if isinstance(error, TxmonError) else type(error).__name__
+        self._log.warning("feeding.failed", exc_info=error)
+
+    def _drain(self) -> None:
+        """Wait for everything that is under way; nothing is read meanwhile."""
+        while self._flights:
+            flight = self._flights.popleft()
+            flight.done.wait()
+            try:
+                self._letters(flight)
+            except SourceError as error:
+                self._failed(error)
 
     def _lag(self) -> None:
         name = self._source.consumer.name
