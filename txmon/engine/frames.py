@@ -36,6 +36,7 @@ class Frame:
 
     def __init__(self, shared: Shared, length: int) -> None:
         self.shared = shared
+        self.book = shared.book
         self.length = length
         self.memo: dict[Any, Any] = {}
         self.anomalies: dict[str, Vec] = {}
@@ -291,6 +292,7 @@ class RuleFrame(Frame):
     def __init__(self, frame: Frame, lets: Mapping[str, Expr]) -> None:
         self.on = frame.on
         self.shared = frame.shared
+        self.book = frame.book
         self.length = frame.length
         self.memo = frame.memo  # compiled expressions keep nothing there that depends on a let
         self.lets: dict[str, Vec] = {}  # those read so far

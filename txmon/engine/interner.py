@@ -77,6 +77,8 @@ class TextInterner:
 
         `scope` keeps the same text apart in different entities and modes.
         """
+        if values.null_count == len(values):
+            return np.full(len(values), NULL_CODE, np.int64)
         if not pa.types.is_dictionary(values.type):
             values = values.dictionary_encode()
         words = text_hashes(values.dictionary, _K0 ^ scope, _K1)
@@ -112,12 +114,14 @@ class TextInterner:
     def vec(self, codes: Codes) -> Vec:
         """Return the texts of `codes` as a vector over only those that occur, null where negative."""
         known = codes >= 0
+        if not known.any():
+            return Vec(np.zeros(len(codes), np.int32), False, [""])
         used, position = np.unique(codes[known], return_inverse=True)
         data = np.zeros(len(codes), np.int32)
         data[known] = position
         words = self.text(used).to_pylist()
         # the same text has a code in every scope
-        return recode(words or [""], data, True if known.all() else known)
+        return recode(words, data, True if known.all() else known)
 
     def snapshot(self) -> dict[str, np.ndarray]:
         """Return words, and the texts as bytes with offsets."""

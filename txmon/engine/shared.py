@@ -11,6 +11,7 @@ from txmon.rules.arrow import compile_mask, compile_vec
 from txmon.rules.frame import Frame
 from txmon.rules.ir import Derived, Expr, Plan, RuleList
 from txmon.rules.vec import Vec, full, to_arrow
+from txmon.rules.words import WordBook
 
 _DAY_MIN, _DAY_MAX = np.iinfo(np.int32).min, np.iinfo(np.int32).max
 
@@ -47,11 +48,15 @@ class DatedList:
 
 
 class Shared:
-    """Compiled once per plan. Whoever evaluates has numpy's warnings off, as `Engine.apply` has."""
+    """Compiled once per plan, and what was found by word.
+
+    Whoever evaluates has numpy's warnings off, as `Engine.apply` has.
+    """
 
     def __init__(self, plan: Plan, rates: Rates) -> None:
         self.plan = plan
         self.rates = rates
+        self.book = WordBook()
         self.lists = {name: DatedList(source) for name, source in plan.lists.items()}
         self.derived: dict[str, Derived] = {d.name: d for d in plan.derived}
 
