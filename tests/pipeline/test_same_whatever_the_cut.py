@@ -166,7 +166,7 @@ def test_snapshots_of_another_format_are_refused(plan: Plan) -> None:
     data = snapshot.column("data").to_pylist()
     data[0] = (99).to_bytes(8, "little")
     changed = snapshot.set_column(3, "data", pa.array(data, pa.large_binary()))
-    with pytest.raises(StateError, match="format 99, expected 1"):
+    with pytest.raises(StateError, match="format 99, expected 2"):
         Scorer(plan).restore(changed.replace_schema_metadata(snapshot.schema.metadata))
 
 

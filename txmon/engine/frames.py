@@ -255,10 +255,7 @@ class LegFrame(Frame):
 
     def of_event(self, name: str) -> bool:
         """Tell whether a column is the event's, the same on both legs."""
-        own = name in ("direction", "account", "counterparty") or name.startswith(
-            ("account_", "counterparty_")
-        )
-        return not own and name not in self.shared.derived
+        return self.shared.of_event(name)
 
     def base_column(self, name: str) -> pa.Array:
         return self.parent.column(name).take(self._take)
