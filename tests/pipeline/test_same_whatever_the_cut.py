@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from txkit import feed
 
-from txmon.engine import dedup
+from txmon.engine import absence, dedup
 from txmon.errors import StateError
 from txmon.pipeline.scorer import Scorer
 from txmon.pipeline.statefile import STATE_FILE, load_state, save_state
@@ -185,3 +185,11 @@ def test_a_snapshot_without_a_part_is_refused(plan: Plan) -> None:
     arrays = engine.snapshot()
     with pytest.raises(StateError, match="no part 'gate'"):
         Scorer(plan).engine.restore({k: v for k, v in arrays.items() if not k.startswith("gate/")})
+
+
+def test_texts_of_last_events_survive_clearing_up(
+    plan: Plan, stream: pa.Table, whole: tuple[Scorer, pa.Table], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(absence, "_SPARE_TEXTS", -len(stream) * 1000)
+    hits = feed(Scorer(plan), stream, range(7, len(stream), 7))
+    assert hits.equals(whole[1])

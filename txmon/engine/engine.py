@@ -21,8 +21,8 @@ from txmon.engine.detect import Detection, MakeModel
 from txmon.engine.features import FeatureStore
 from txmon.engine.frames import EventFrame, Frame, LegFrame, TakenFrame
 from txmon.engine.hits import (
-    HITS,
     HOLDERS,
+    NO_HITS,
     CompiledRule,
     Found,
     compile_rules,
@@ -140,7 +140,7 @@ class Engine:
         at = CANONICAL.get_field_index("ingest_seq")
         events = events.add_column(at, "ingest_seq", pa.array(seq, pa.int64()))
         if not len(events):
-            return Outcome(events, verdict, HITS.empty_table(), np.zeros(0, np.bool_))
+            return Outcome(events, verdict, NO_HITS, np.zeros(0, np.bool_))
         with np.errstate(all="ignore"):  # overflow and x/0 are null in expressions, checked there
             hits, warming = self._score(events, seq, oldest)
         return Outcome(events, verdict, hits, warming)
