@@ -14,6 +14,7 @@ from txmon.rules.ir import Expr, Feature, Unit
 from txmon.rules.scope import Names, Param, Scope
 from txmon.rules.types import check_text
 from txmon.rules.vec import Vec, each_word, from_arrow, literal
+from txmon.rules.words import WordBook
 
 NAMES = Names({on: columns(on) for on in ("events", "legs")}, frozenset({"listed"}), frozenset({"det"}))
 RULE = "id: {id}\nversion: 1\ntitle: a rule\nsubject: payer\nwhen: amount > 1\n"
@@ -51,6 +52,7 @@ class ListFrame:
         self.length = len(next(iter(values.values())))
         self.memo: dict[Any, Any] = {}
         self.reads = 0
+        self.book: WordBook | None = WordBook()
         self._units = {**columns("events"), "amount_minor": Unit.COUNT, **(units or {})}
         self.arrays = {k: pa.array(v, _TYPES.get(self._units[k], pa.int64())) for k, v in values.items()}
 

@@ -14,6 +14,7 @@ from rulekit import ListFrame, typed
 from txmon.rules.arrow import compile_expr, compile_mask
 from txmon.rules.ir import Call, Column, Feature, FeatureRef, LetRef, Literal_, Unit, Window
 from txmon.rules.scope import Param
+from txmon.rules.words import WordBook
 
 HIGH, LOW = 2**63 - 1, -(2**63)
 JAN = 1_767_225_600_000_000  # 2026-01-01T00:00Z
@@ -224,6 +225,7 @@ class ArrayFrame(ListFrame):
         self.length = len(next(iter(arrays.values())))
         self.memo = {}
         self.reads = 0
+        self.book = WordBook()
         self.arrays = arrays
 
 

@@ -54,7 +54,7 @@ def test_money_at_the_ends_of_64_bits(op: str) -> None:
     )
     expr = Call(op, args, Unit.MONEY if op != "*" else Unit.COUNT)
     frame = ListFrame({"amount_wide": values}, {"amount_wide": Unit.MONEY})
-    table = pa.table({"amount_wide": frame.column("amount_wide"), "i": list(range(len(values)))})
+    table = pa.table({"amount_wide": frame.arrays["amount_wide"], "i": list(range(len(values)))})
     with duckdb.connect() as connection:
         connection.register("rows", table)
         found = connection.execute(f"select {SqlExpr(Tables())(expr)} from rows order by i").fetchall()

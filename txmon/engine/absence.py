@@ -7,12 +7,13 @@ evaluation at a tick; uses the same rules and the same windows as the first eval
 from __future__ import annotations
 
 import itertools
+from collections.abc import Mapping
 
 import numpy as np
 import pyarrow as pa
 
 from txmon.engine.features import FeatureStore
-from txmon.engine.frames import Frame, TakenFrame
+from txmon.engine.frames import EventFrame, Frame, LegFrame, TakenFrame
 from txmon.engine.hits import CompiledRule, Found, lets_of, matches
 from txmon.engine.state import I64, TIME_MIN
 from txmon.jit import kernel
@@ -62,7 +63,8 @@ class LastEvents:
     def __init__(self, subject: str) -> None:
         self.columns = (*NAMES, subject)
         self.last = np.empty((0, _COLUMNS), np.int64)
-        self._texts = [pa.table({name: pa.array([], pa.string()) for name in self.columns})]  # by place
+        self._schema = pa.schema([(name, pa.string()) for name in self.columns])
+        self._texts = [self._schema.empty_table()]  # by place
         self._places = 0
 
     @property
@@ -75,7 +77,7 @@ class LastEvents:
         """Time of each subject's last event, TIME_MIN without one."""
         return self.last[:, _TIME]
 
-    def note(self, frame: Frame, keys: I64, order: I64, part: slice) -> None:
+    def note(self, frame: EventFrame | LegFrame, keys: I64, order: I64, part: slice) -> None:
         """Remember the newest event of each subject in a part of a batch."""
         highest = int(keys[part].max(initial=-1))
         if highest < 0:
@@ -83,15 +85,20 @@ class LastEvents:
         self._reserve(highest + 1)
         rows = np.empty(part.stop - part.start, np.int64)
         count = _newest(self.last, keys, frame.time(), order, (part.start, part.stop), self._places, rows)
-        index = pa.array(rows[:count])
-        texts = [frame.column(name).take(index).cast(pa.string()) for name in self.columns]
-        self._texts.append(pa.table(texts, names=list(self.columns)))
+        self._texts.append(self._texts_of(frame, rows[:count]))
         self._places += count
         if self._places > _SPARE_TEXTS + 2 * len(self.last):
             used = np.flatnonzero(self.time != TIME_MIN)
             self._texts = [self.texts(used)]
             self.last[used, _PLACE] = np.arange(len(used))
             self._places = len(used)
+
+    def _texts_of(self, frame: EventFrame | LegFrame, rows: I64) -> pa.Table:
+        subject = frame.column(self.columns[-1]).take(pa.array(rows)).cast(pa.string())
+        events, at = (frame.parent, frame.event[rows]) if isinstance(frame, LegFrame) else (frame, rows)
+        names = events.events.select(NAMES).take(pa.array(at))
+        texts = pa.table([*names.columns, subject], names=list(self.columns))
+        return texts if texts.schema.equals(self._schema) else texts.cast(self._schema)
 
     def texts(self, keys: I64) -> pa.Table:
         """Texts of the last events of some subjects that have one."""
@@ -135,7 +142,11 @@ class TickBook:
         self._subjects = sorted({(c.rule.subject, c.rule.on) for c in rules})
 
     def note(
-        self, store: FeatureStore, frames: dict[On, Frame], order: dict[On, I64], part: dict[On, slice]
+        self,
+        store: FeatureStore,
+        frames: Mapping[On, EventFrame | LegFrame],
+        order: dict[On, I64],
+        part: dict[On, slice],
     ) -> None:
         """Remember the newest event of each subject in a part of a batch."""
         for subject, on in self._subjects:

@@ -21,8 +21,8 @@ from txmon.engine.detect import Detection, MakeModel
 from txmon.engine.features import FeatureStore
 from txmon.engine.frames import EventFrame, Frame, LegFrame, TakenFrame
 from txmon.engine.hits import (
-    HITS,
     HOLDERS,
+    NO_HITS,
     CompiledRule,
     Found,
     compile_rules,
@@ -140,7 +140,7 @@ class Engine:
         at = CANONICAL.get_field_index("ingest_seq")
         events = events.add_column(at, "ingest_seq", pa.array(seq, pa.int64()))
         if not len(events):
-            return Outcome(events, verdict, HITS.empty_table(), np.zeros(0, np.bool_))
+            return Outcome(events, verdict, NO_HITS, np.zeros(0, np.bool_))
         with np.errstate(all="ignore"):  # overflow and x/0 are null in expressions, checked there
             hits, warming = self._score(events, seq, oldest)
         return Outcome(events, verdict, hits, warming)
@@ -170,7 +170,7 @@ class Engine:
                     self._first_evaluation(self.rules[rule.id], tables)
             self._second_evaluations([self.rules[r.id] for r in rules if not r.tick], tables, order, late)
         if self.ticks.rules:
-            self._absence(tables, frames, order)
+            self._absence(tables, order)
         return in_order(tables.hits), self.detection.warming(len(events), tables.legs.event)
 
     def _tables(self, events: pa.Table, seq: I64) -> _Tables:
@@ -231,7 +231,7 @@ class Engine:
                 seq = tables.seq[tables.event_rows(rule.on, hit)]
                 self._report(replace(found, seq=seq), hit, tables)
 
-    def _absence(self, tables: _Tables, frames: dict[On, Frame], order: dict[On, I64]) -> None:
+    def _absence(self, tables: _Tables, order: dict[On, I64]) -> None:
         """Evaluate rules on absence at every tick that is the first of a UTC day, as of that tick."""
         kind = tables.events.vec("kind", Unit.TEXT)
         ticks = each_word(kind, "tick".__eq__, np.bool_) & kind.ok
@@ -240,6 +240,7 @@ class Engine:
 
         def note_until(row: int) -> None:
             stop: dict[On, int] = {"events": row, "legs": int(np.searchsorted(tables.legs.event, row))}
+            frames: dict[On, EventFrame | LegFrame] = {"events": tables.events, "legs": tables.legs}
             self.ticks.note(self.store, frames, order, {on: slice(done[on], stop[on]) for on in stop})
             done.update(stop)
 

@@ -44,11 +44,11 @@ class Slot:
     all_rows: bool
     rows_of: list[RowsOf]  # by measure
     values_of: list[Callable[[Frame], st.I64]]  # by value
+    reach_us: int
 
     def bound(self, oldest: int) -> int:
         """Rows not newer than this are in no window of the group for any event newer than `oldest`."""
-        reach = max((f.window.reach_us for f in self.group.layout.features), default=0)
-        return oldest if oldest == st.TIME_MIN else oldest - reach
+        return oldest if oldest == st.TIME_MIN else oldest - self.reach_us
 
 
 class FeatureStore:
@@ -77,7 +77,8 @@ class FeatureStore:
             rows_of = [_rows_of(measure) for measure in group.layout.measures]
             values_of = [self._integers(expr) for expr in group.layout.values]
             name = describe_key(on, key, level)
-            slot = Slot(name, on, key, level, group, all_rows, rows_of, values_of)
+            reach = max((f.window.reach_us for f in features), default=0)
+            slot = Slot(name, on, key, level, group, all_rows, rows_of, values_of, reach)
             self.slots.append(slot)
             self.place |= {feature: (slot, number) for number, feature in enumerate(features)}
         self._subject_slots = {(s.on, s.key[0]): s for s in self.slots if s.all_rows}

@@ -36,6 +36,7 @@ class Frame:
 
     def __init__(self, shared: Shared, length: int) -> None:
         self.shared = shared
+        self.book = shared.book
         self.length = length
         self.memo: dict[Any, Any] = {}
         self.anomalies: dict[str, Vec] = {}
@@ -254,10 +255,7 @@ class LegFrame(Frame):
 
     def of_event(self, name: str) -> bool:
         """Tell whether a column is the event's, the same on both legs."""
-        own = name in ("direction", "account", "counterparty") or name.startswith(
-            ("account_", "counterparty_")
-        )
-        return not own and name not in self.shared.derived
+        return self.shared.of_event(name)
 
     def base_column(self, name: str) -> pa.Array:
         return self.parent.column(name).take(self._take)
@@ -291,6 +289,7 @@ class RuleFrame(Frame):
     def __init__(self, frame: Frame, lets: Mapping[str, Expr]) -> None:
         self.on = frame.on
         self.shared = frame.shared
+        self.book = frame.book
         self.length = frame.length
         self.memo = frame.memo  # compiled expressions keep nothing there that depends on a let
         self.lets: dict[str, Vec] = {}  # those read so far

@@ -56,6 +56,7 @@ INTERNAL_COLUMNS: pa.Schema = pa.schema(
     [("ingest_seq", pa.int64()), ("entity", _S), ("mode", _S), ("holders", HOLDERS), ("dedup_key", _S)]
 )
 HITS: pa.Schema = pa.schema([*HIT_COLUMNS, *INTERNAL_COLUMNS])
+NO_HITS = HITS.empty_table()
 
 
 @dataclass(frozen=True)
@@ -206,7 +207,7 @@ def _dedup_key(found: Found, n: int) -> pa.Array:
 def in_order(parts: Sequence[pa.Table]) -> pa.Table:
     """Join hit rows: order of arrival, out leg before in leg, then rule id, then event before late."""
     if not parts:
-        return HITS.empty_table()
+        return NO_HITS
     table = pa.concat_tables(parts)
     leg = np.array([{"out": 0, "in": 1}.get(v, 0) for v in table.column("leg").to_pylist()], np.int64)
     trigger = np.array(

@@ -18,6 +18,7 @@ from txmon.rules.vec import Vec, plain, recode
 
 Codes = npt.NDArray[np.int64]
 NULL_CODE = -1
+_FEW_CODES, _MOST_KEPT = 64, 4096
 _K0, _K1 = 0x7478_6D6F_6E5F_6B65, 0x795F_7461_626C_6573
 
 
@@ -68,6 +69,7 @@ class TextInterner:
     def __init__(self) -> None:
         self.pairs = PairInterner()
         self._chunks: list[pa.Array] = []
+        self._kept: dict[int, str | None] = {}
 
     def __len__(self) -> int:
         return self.pairs.size
@@ -77,6 +79,8 @@ class TextInterner:
 
         `scope` keeps the same text apart in different entities and modes.
         """
+        if values.null_count == len(values):
+            return np.full(len(values), NULL_CODE, np.int64)
         if not pa.types.is_dictionary(values.type):
             values = values.dictionary_encode()
         words = text_hashes(values.dictionary, _K0 ^ scope, _K1)
@@ -112,12 +116,27 @@ class TextInterner:
     def vec(self, codes: Codes) -> Vec:
         """Return the texts of `codes` as a vector over only those that occur, null where negative."""
         known = codes >= 0
+        if not known.any():
+            return Vec(np.zeros(len(codes), np.int32), False, [""])
         used, position = np.unique(codes[known], return_inverse=True)
         data = np.zeros(len(codes), np.int32)
         data[known] = position
-        words = self.text(used).to_pylist()
+        words = self._words(used)
         # the same text has a code in every scope
-        return recode(words or [""], data, True if known.all() else known)
+        return recode(words, data, True if known.all() else known)
+
+    def _words(self, codes: Codes) -> list[str | None]:
+        """Texts of distinct codes. Those of small batches are kept: values of profiles come again."""
+        if len(codes) > _FEW_CODES:
+            found: list[str | None] = self.text(codes).to_pylist()
+            return found
+        listed = codes.tolist()
+        missing = [code for code in listed if code not in self._kept]
+        if missing:
+            if len(self._kept) > _MOST_KEPT:
+                self._kept, missing = {}, listed
+            self._kept.update(zip(missing, self.text(np.array(missing)).to_pylist(), strict=True))
+        return [self._kept[code] for code in listed]
 
     def snapshot(self) -> dict[str, np.ndarray]:
         """Return words, and the texts as bytes with offsets."""
@@ -135,4 +154,5 @@ class TextInterner:
         self.pairs.restore({"words": arrays["words"]})
         offsets = np.concatenate([[0], np.cumsum(arrays["lengths"])]).astype(np.int64)
         data = arrays["bytes"].tobytes()
+        self._kept = {}
         self._chunks = [pa.array([data[a:b].decode() for a, b in pairwise(offsets)], pa.string())]

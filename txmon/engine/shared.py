@@ -8,10 +8,13 @@ import pyarrow as pa
 from txmon.engine.state import I64
 from txmon.model.rates import Rates
 from txmon.rules.arrow import compile_mask, compile_vec
+from txmon.rules.columns import LEG_COLUMNS
 from txmon.rules.frame import Frame
-from txmon.rules.ir import Derived, Expr, Plan, RuleList
+from txmon.rules.ir import Call, Column, Derived, Expr, Literal_, Plan, RuleList, walk
 from txmon.rules.vec import Vec, full, to_arrow
+from txmon.rules.words import WordBook
 
+_LEG_PREFIXES = ("account_", "counterparty_")
 _DAY_MIN, _DAY_MAX = np.iinfo(np.int32).min, np.iinfo(np.int32).max
 
 
@@ -47,13 +50,36 @@ class DatedList:
 
 
 class Shared:
-    """Compiled once per plan. Whoever evaluates has numpy's warnings off, as `Engine.apply` has."""
+    """Compiled once per plan, and what was found by word.
+
+    Whoever evaluates has numpy's warnings off, as `Engine.apply` has.
+    """
 
     def __init__(self, plan: Plan, rates: Rates) -> None:
         self.plan = plan
         self.rates = rates
+        self.book = WordBook()
         self.lists = {name: DatedList(source) for name, source in plan.lists.items()}
         self.derived: dict[str, Derived] = {d.name: d for d in plan.derived}
+        self._of_event: dict[str, bool] = {}
+
+    def of_event(self, name: str) -> bool:
+        """Tell whether a column has the event's value on both of its legs."""
+        found = self._of_event.get(name)
+        if found is None:
+            derived = self.derived.get(name)
+            expr = None if derived is None else derived.legs
+            if derived is None:
+                found = name not in LEG_COLUMNS and not name.startswith(_LEG_PREFIXES)
+            elif expr is None or expr != derived.events:
+                found = False
+            else:
+                found = all(self._event_node(node) for node in walk(expr))
+            self._of_event[name] = found
+        return found
+
+    def _event_node(self, node: Expr) -> bool:
+        return isinstance(node, (Call, Literal_)) or (isinstance(node, Column) and self.of_event(node.name))
 
     def vec(self, expr: Expr, frame: Frame) -> Vec:
         """Value of an expression on every row of a frame."""

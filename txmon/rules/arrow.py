@@ -15,12 +15,14 @@ import pyarrow as pa
 
 from txmon.rules import arrow_ops, arrow_text
 from txmon.rules.frame import Frame
-from txmon.rules.ir import AnomalyRef, Call, Column, Expr, FeatureRef, LetRef, Literal_
+from txmon.rules.ir import AnomalyRef, Call, Column, Expr, FeatureRef, LetRef, Literal_, Unit, walk
 from txmon.rules.vec import Vec, literal, to_arrow
 
 Evaluate = Callable[[Frame], Vec]
 Mask = Callable[[Frame], np.ndarray]
 _numbers = itertools.count()
+_OUTSIDE = frozenset({"attribute", "in_list", "fx"})  # the frame itself answers
+_UNSEEN = object()
 
 
 @lru_cache(maxsize=65_536)
@@ -106,6 +108,9 @@ def _compiled(expr: Expr) -> Evaluate:
     if _reads_let(expr):
         return evaluate
     number = next(_numbers)
+    column = _only_text(expr)
+    if column is not None:
+        evaluate = _by_word(column, expr.unit, evaluate, number)
 
     def remembered(frame: Frame) -> Vec:
         found: Vec | None = frame.memo.get(number)
@@ -114,6 +119,41 @@ def _compiled(expr: Expr) -> Evaluate:
         return found
 
     return remembered
+
+
+def _only_text(expr: Expr) -> str | None:
+    """Name of the text column that alone decides an operation's value, if it is so."""
+    if not isinstance(expr, Call):
+        return None
+    nodes = walk(expr)
+    if any(isinstance(node, Call) and node.op in _OUTSIDE for node in nodes):
+        return None
+    leaves = {node for node in nodes if not isinstance(node, (Call, Literal_))}
+    if len(leaves) != 1:
+        return None
+    (leaf,) = leaves
+    return leaf.name if isinstance(leaf, Column) and leaf.unit is Unit.TEXT else None
+
+
+def _by_word(column: str, unit: Unit, evaluate: Evaluate, number: int) -> Evaluate:
+    memo = ("words", column)
+
+    def run(frame: Frame) -> Vec:
+        book = frame.book
+        if book is None:
+            return evaluate(frame)
+        numbers = frame.memo.get(memo, _UNSEEN)
+        if numbers is _UNSEEN:
+            numbers = frame.memo[memo] = book.numbers(column, frame.vec(column, Unit.TEXT))
+        if numbers is None:
+            return evaluate(frame)
+        values = book.values(number, column, unit, evaluate)
+        if values.ok is True or values.ok is False:
+            return Vec(values.data[numbers], values.ok, values.words)
+        ok = values.ok[numbers]
+        return Vec(values.data[numbers], True if ok.all() else ok, values.words)
+
+    return run
 
 
 def _reads_let(expr: Expr) -> bool:
@@ -140,7 +180,7 @@ def _leaf(expr: Column | FeatureRef | AnomalyRef | LetRef | Literal_) -> Evaluat
 
 def _call(expr: Call) -> Evaluate:
     args = tuple(_compiled(arg) for arg in expr.args)
-    if expr.op in ("attribute", "in_list", "fx"):
+    if expr.op in _OUTSIDE:
         return _outside(expr, args)
     function = arrow_ops.OPERATIONS.get(expr.op) or arrow_text.OPERATIONS[expr.op]
     return lambda frame: function(expr, [arg(frame) for arg in args])

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from txmon.rules.ir import Feature, Unit
 from txmon.rules.vec import Vec
+from txmon.rules.words import WordBook
 
 
 class Frame(Protocol):
@@ -22,6 +23,11 @@ class Frame(Protocol):
     @property
     def memo(self) -> dict[Any, Any]:
         """Scratch of compiled expressions: equal sub-expressions are evaluated once per frame."""
+        ...
+
+    @property
+    def book(self) -> WordBook | None:
+        """Values of expressions by word; None if they are to be evaluated row by row."""
         ...
 
     def vec(self, name: str, unit: Unit) -> Vec:

@@ -1,7 +1,7 @@
 """The typed form of a rule: what the loader makes, and what the engine and the SQL renderer read.
 
 Owns the data classes only. Texts become `Expr` in `txmon.rules.parse`/`types`; `txmon.rules.arrow`
-turns an `Expr` into a function over Arrow arrays and `txmon.rules.sql` renders the same `Expr` as SQL.
+turns an `Expr` into a function over vectors and `txmon.rules.sql` renders the same `Expr` as SQL.
 
 Physical form of a value by unit (what a compiled expression takes and returns):
 

@@ -52,12 +52,22 @@ def _changes(name: str, year: int) -> tuple[Any, Any]:
     return np.array(starts, np.int64) * 1_000_000, np.array(offsets, np.int64)
 
 
+def _year(time: int) -> int:
+    return int(np.datetime64(time, "us").astype("datetime64[Y]").astype(np.int64)) + 1970
+
+
 def local_us(times: Any, name: str) -> Any:
     """Shift instants (int64 array within bounds) to the clock of a zone that exists."""
+    if len(times) == 0:
+        return times
+    first, last = _year(int(times.min())), _year(int(times.max()))
+    if first == last:
+        starts, offsets = _changes(name, first)
+        return times + offsets[np.searchsorted(starts, times, side="right") - 1]
     years = times.astype("datetime64[us]").astype("datetime64[Y]").astype(np.int64) + 1970
     out = np.empty_like(times)
-    for year in np.unique(years):
+    for year in range(first, last + 1):
         rows = years == year
-        starts, offsets = _changes(name, int(year))
-        out[rows] = times[rows] + offsets[np.searchsorted(starts, times[rows], side="right") - 1]
+        if rows.any():
+            out[rows] = local_us(times[rows], name)
     return out
