@@ -12,7 +12,7 @@ import duckdb
 import pytest
 from warehousekit import assert_equal, everything, fill, parquet_files
 
-from txmon.errors import StateError, StoreUnavailable, TxmonError, WarehouseDamaged
+from txmon.errors import StateError, StoreCorrupt, StoreUnavailable, TxmonError, WarehouseDamaged
 from txmon.store import Store
 from txmon.store.warehouse import Warehouse, files, inspect, layout
 
@@ -189,3 +189,16 @@ def test_errors_name_no_value(folder: Path) -> None:
     with pytest.raises(TxmonError) as caught, catalog.translated("reading"):
         con.execute("select 'person-1'::integer")
     assert "person-1" not in str(caught.value)
+
+
+def test_a_journal_that_cannot_be_read_costs_no_row(store: Store, warehouse: Warehouse) -> None:
+    """What the journal cannot give again is not thrown away."""
+    fill(store, random.Random(6), 4)
+    before = warehouse.catch_up(store)
+    fill(store, random.Random(7), 1)
+    with store.write() as tx:
+        tx.conn.exec_driver_sql(f"update journal set payload = zeroblob(20) where seq = {before.seq + 1}")
+    with pytest.raises(StoreCorrupt, match=f"journal row {before.seq + 1}") as caught:
+        warehouse.catch_up(store)
+    assert not isinstance(caught.value, WarehouseDamaged)
+    assert warehouse.mark == before

@@ -112,7 +112,7 @@ def unpack_table(payload: bytes, schema: pa.Schema) -> pa.Table:
     try:
         batch = pa.ipc.read_record_batch(content, schema)
         batch.validate(full=True)
-    except (OSError, ValueError, pa.ArrowException) as error:
+    except (EOFError, OSError, ValueError, pa.ArrowException) as error:
         raise StoreCorrupt("payload is no record batch of its schema") from error
     return pa.Table.from_batches([batch])
 
