@@ -413,3 +413,75 @@ def test_many_threads_share_a_client(server: Server) -> None:
         assert c.waiting == 0
     assert len(server.state.order) == 160
     assert set(server.state.raw.values()) == {1}
+
+
+def test_a_disk_that_fails_does_not_stop_a_payment(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    from txmon.client import spool as module
+
+    def full(*_: Any) -> int:
+        raise OSError(28, "No space left on device")
+
+    server.state.always = ("status", 500)
+    with client(server, spool=tmp_path / "spool") as c:
+        with monkeypatch.context() as broken:
+            broken.setattr(module.os, "pwrite", full)
+            decision = c.decide(event())
+        assert (decision.recommendation, decision.status, decision.failure) == (
+            "allow",
+            "dropped",
+            "spool_failed",
+        )
+        assert c.decide(event(1)).status == "queued"
+    assert any("No space left" in r.getMessage() for r in caplog.records)
+
+
+def test_an_event_of_another_mode_is_refused_and_blocks_nothing(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from badserver import Handler
+
+    real = Handler._problem
+    monkeypatch.setattr(
+        Handler,
+        "_problem",
+        lambda self, status, code, headers=None: real(
+            self, status, "not_permitted" if status == 403 else code, headers
+        ),
+    )
+    server.state.always = ("status", 500)
+    with client(server) as c:
+        c.decide(event(1))
+        c.decide(event(2))
+        server.state.always = None
+        server.state.script.append(("status", 403))
+        report = c.flush()
+        assert ([r.reason for r in report.refused], report.sent, report.left) == (["not_permitted"], 1, 0)
+
+
+def test_a_message_of_several_events_gets_the_strictest_decision() -> None:
+    from txmon.client.types import strictest_of
+
+    def row(recommendation: str) -> dict[str, Any]:
+        return {
+            "status": "accepted",
+            "recommendation": recommendation,
+            "reason_code": "none",
+            "decision_id": f"d_{recommendation}",
+        }
+
+    assert strictest_of({"results": [row("allow"), row("hold"), row("review")]}).decision_id == "d_hold"
+    assert strictest_of(row("review")).recommendation == "review"
+    for bad in (
+        {},
+        [],
+        {"results": []},
+        {"results": 3},
+        {"recommendation": "decline", "reason_code": "none"},
+        {"status": "lost"},
+        None,
+        3,
+    ):
+        with pytest.raises(ValueError, match="an object|results|recommendation|status"):
+            strictest_of(bad)

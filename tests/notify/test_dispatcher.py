@@ -601,3 +601,64 @@ def test_it_is_put_together_as_the_settings_say(
     assert 'txmon_webhook_deliveries_total{outcome="delivered"} 1.0' in text
     assert 'txmon_webhook_deliveries_total{outcome="retry"} 1.0' in text
     assert "txmon_webhook_backlog 0.0" in text
+
+
+def test_a_message_erased_while_it_waits_is_not_sent(
+    store: Store, clock: TurnClock, server: Receiver
+) -> None:
+    endpoint(store, server.url())
+    server.state.always = 500
+    write(store, *[body(i) for i in range(20)])
+    with Driven(store, clock) as driven:
+        driven.settle()
+        with store.write() as tx:
+            tx.conn.execute(sa.delete(outbox_table).where(outbox_table.c.id > 15))
+        server.state.always = 204
+        clock.move(1000)
+        driven.settle()
+        assert driven.metrics.backlog == 0
+    assert set(alerts(server)) == set(range(15))
+    assert states(store) == {"done": 15}
+
+
+def test_a_fault_of_ours_is_said_and_tried_again(
+    store: Store, clock: TurnClock, server: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from txmon.notify import dispatcher as module
+
+    endpoint(store, server.url())
+    write(store, body(1))
+    with Driven(store, clock, poll_s=0.01, tidy_s=0.02) as driven:
+        with monkeypatch.context() as broken:
+            broken.setattr(module, "envelope", lambda *_: 1 / 0)
+            driven.settle()
+        assert [e for e, _ in driven.log.lines] == ["webhook.internal"]
+        clock.move(60)
+        with monkeypatch.context() as broken:
+            broken.setattr(module.backlog, "newest_id", lambda *_: 1 / 0)
+            driven.dispatcher.start()
+            until = time.monotonic() + 20
+            while "webhooks.internal" not in [e for e, _ in driven.log.lines] and time.monotonic() < until:
+                time.sleep(0.01)
+        while states(store) != {"done": 1} and time.monotonic() < until:
+            time.sleep(0.01)
+    assert alerts(server) == [1]
+    assert (
+        next(value["exc_info"].__class__ for event, value in driven.log.lines if event == "webhooks.internal")
+        is ZeroDivisionError
+    )
+
+
+def test_a_damaged_nonce_gives_messages_up_and_says_so(
+    store: Store, clock: TurnClock, server: Receiver
+) -> None:
+    made = endpoint(store, server.url())
+    with store.write() as tx:
+        endpoints.change(tx, made.id, secret_nonce=b"short")
+    write(store, body(1))
+    with Driven(store, clock) as driven:
+        driven.settle()
+    assert [e for e, _ in driven.log.lines] == ["webhooks.unusable", "webhook.exhausted"]
+    with store.read() as conn:
+        assert [(d.outcome, d.error) for d in endpoints.log(conn, made.id)] == [("exhausted", "damaged")]
+    assert server.state.got == []

@@ -14,7 +14,7 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -136,12 +136,14 @@ class Dispatcher:
                 self._woken.wait(self._idle_s())
 
     def _guarded(self, work: Callable[[], bool]) -> bool:
-        """Work; the store's failures are logged and what was to be recorded waits for the next turn."""
+        """Work; failures are logged, and what was to be recorded waits for the next turn."""
         try:
             return work()
-        except (TxmonError, TimeoutError) as error:
+        except (TxmonError, TimeoutError, CancelledError) as error:
             self._parts.log.warning("webhooks.failed", code=getattr(error, "code", "timeout"))
-            return False
+        except Exception as error:  # a fault of ours must not end the thread unheard
+            self._parts.log.error("webhooks.internal", exc_info=error)
+        return False
 
     def _idle_s(self) -> float:
         due = [at for lane in self._lanes.values() if (at := lane.due_us()) is not None]
@@ -219,10 +221,8 @@ class Dispatcher:
         return started
 
     def _launch(self, lane: Lane, job: Job) -> bool:
-        message = job.message
-        if message is None:
-            with self._store.read() as conn:
-                message = backlog.one(conn, job.id)
+        with self._store.read() as conn:
+            message = backlog.one(conn, job.id)
         if message is None:
             lane.dropped(job)
             return True

@@ -36,12 +36,11 @@ class Again(NamedTuple):
 
 @dataclass(frozen=True)
 class Job:
-    """A try. `message` is None where it must be read first; `place` is None where it is a repetition."""
+    """A try; `place` is None for a repetition. The message is read at the last moment: it may be erased."""
 
     endpoint_id: str
     id: int
     attempt: int  # 1 is the first
-    message: Stored | None
     place: Place | None
 
 
@@ -50,7 +49,7 @@ class Lane:
 
     def __init__(self, endpoint: Endpoint, place: Place, retries: Iterable[Again]) -> None:
         self.endpoint, self.place, self.cursor = endpoint, place, place
-        self.waiting: deque[Stored] = deque()
+        self.waiting: deque[Place] = deque()
         self.retries = list(retries)
         heapq.heapify(self.retries)
         self.failures, self.next_us = endpoint.failures, 0
@@ -67,7 +66,7 @@ class Lane:
         self.cursor = Place(message.created_seq, message.id)
         self._started[self.cursor] = not wanted
         if wanted:
-            self.waiting.append(message)
+            self.waiting.append(self.cursor)
 
     def take(self, now_us: int, most: int) -> Job | None:
         """Return the next try that is due, None where there is none."""
@@ -79,12 +78,12 @@ class Lane:
         if self.retries and (ailing or self.retries[0].due_us <= now_us):
             again = heapq.heappop(self.retries)
             self.in_flight.add(again.id)
-            return Job(self.endpoint.id, again.id, again.attempt + 1, None, None)
+            return Job(self.endpoint.id, again.id, again.attempt + 1, None)
         if not self.waiting:
             return None
-        message = self.waiting.popleft()
-        self.in_flight.add(message.id)
-        return Job(self.endpoint.id, message.id, 1, message, Place(message.created_seq, message.id))
+        place = self.waiting.popleft()
+        self.in_flight.add(place.id)
+        return Job(self.endpoint.id, place.id, 1, place)
 
     def due_us(self) -> int | None:
         """Return when the next try is due, None where nothing waits for its time."""
@@ -100,7 +99,7 @@ class Lane:
 
     def dropped(self, job: Job) -> None:
         """Let go of a job that needs no try: its message was erased."""
-        self.in_flight.discard(job.id)
+        self._ended(job)
 
     def arrived(self, job: Job) -> None:
         """A try succeeded: the endpoint is healthy, and no failure counts any more."""
