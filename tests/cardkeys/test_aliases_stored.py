@@ -80,6 +80,9 @@ def test_many_pairs_are_read_page_by_page(store: Store, monkeypatch: pytest.Monk
     monkeypatch.setattr(aliases, "_PAGE", 4)
     with store.read() as conn:
         assert [len(ids) for ids, _, _ in aliases.pages(conn)] == [4, 4, 2]
+        known = Aliases()
+        aliases.load(conn, known)
+    assert len(known) == 10
 
 
 def test_a_transaction_that_fails_stores_no_pair(store: Store) -> None:

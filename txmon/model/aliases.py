@@ -6,7 +6,7 @@ asks for each number it meets. Owns the lookup; where pairs are stored is the st
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -88,13 +88,14 @@ class Aliases:
                     table.settle()
             self.any = True
 
-    def load(self, new: Sequence[str], kept: Sequence[str]) -> None:
-        """Add many pairs at once, as `add` does."""
-        if not new:
+    def load(self, pairs: bytes) -> None:
+        """Add many pairs at once, as `add` does: new, kept, new, kept, ... without anything between."""
+        if not pairs:
             return
-        ids, macs = _taken_apart(new)
-        kept_ids, kept_macs = _taken_apart(kept)
-        ends = np.full((len(new), 1), _END[0], np.uint8)
+        text = np.frombuffer(pairs, np.uint8).reshape(-1, 2, _LENGTH)
+        ids, macs = _taken_apart(text[:, 0])
+        kept_ids, kept_macs = _taken_apart(text[:, 1])
+        ends = np.full((len(text), 1), _END[0], np.uint8)
         keys = _joined(_KEY, macs, ends)
         values = _joined(_VALUE, kept_ids, kept_macs, ends)
         names = _joined("S8", ids)
@@ -127,11 +128,10 @@ def _mac(token: str) -> bytes:
     return bytes.fromhex(token[_LETTERS_AT:].translate(_TO_HEX))
 
 
-def _taken_apart(tokens: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+def _taken_apart(tokens: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the bytes of key ids and of MACs, a row each."""
-    text = np.array(tokens, f"S{_LENGTH}").view(np.uint8).reshape(len(tokens), _LENGTH)
-    letters = text[:, _LETTERS_AT:] - ord("a")
-    return text[:, _ID], (letters[:, 0::2] << 4) | letters[:, 1::2]
+    letters = tokens[:, _LETTERS_AT:] - ord("a")
+    return tokens[:, _ID], (letters[:, 0::2] << 4) | letters[:, 1::2]
 
 
 def _joined(kind: str, *parts: np.ndarray) -> np.ndarray:

@@ -104,20 +104,20 @@ class Tokeniser:
                 token of `key` whatever it was before, and nothing is noted.
         """
         self._key, self._aliases = key, aliases
+        self._stays = Aliases() if aliases is None else aliases
+        self._next = None if aliases is None else key.successor
         self._new: dict[str, str] = {}
 
     def token(self, digits: str) -> str:
         """Return the token of a number given as plain ASCII digits."""
-        key, aliases = self._key, self._aliases
-        mac = _mac(key, digits)
-        if aliases is None:
-            return spelled(key.id, mac)
-        kept = aliases.find(key.id, mac) if aliases.any else None
-        token = kept or spelled(key.id, mac)
-        if key.successor is not None:
-            new = _mac(key.successor, digits)
-            if aliases.find(key.successor.id, new) is None:
-                self._new[spelled(key.successor.id, new)] = token
+        mac = _mac(self._key, digits)
+        if self._next is None and not self._stays.any:
+            return spelled(self._key.id, mac)
+        token = self._stays.find(self._key.id, mac) or spelled(self._key.id, mac)
+        if self._next is not None:
+            new = _mac(self._next, digits)
+            if self._stays.find(self._next.id, new) is None:
+                self._new[spelled(self._next.id, new)] = token
         return token
 
     def take_new(self) -> NewAliases | None:
@@ -136,7 +136,7 @@ class Tokeniser:
     def card(self, value: str) -> Card:
         """Return the content of a card field: here a mistyped number of a known scheme is hidden too."""
         if _TOKEN.fullmatch(value):
-            return Card(value if self._aliases is None else self._aliases.kept(value))
+            return Card(self._stays.kept(value))
         digits = _digits(_BETWEEN.sub("", value))
         whole = digits is not None and MIN_DIGITS <= len(digits) <= MAX_DIGITS
         if digits is not None and whole and (luhn(digits) or known_scheme(digits)):

