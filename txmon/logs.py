@@ -20,7 +20,7 @@ import re
 import sys
 import traceback
 from collections.abc import Callable, Iterator, MutableMapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, BinaryIO
 
 import orjson
@@ -123,6 +123,23 @@ def allowed(key: str, value: Any) -> bool:
     return key == "request_id" and bool(_REQUEST.fullmatch(value))
 
 
+class _Lossy:
+    """A stream that loses lines where its disk is full or its reader gone: logging stops nobody's work."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+
+    def write(self, line: bytes) -> None:
+        """Write, or not."""
+        with suppress(OSError):
+            self._stream.write(line)
+
+    def flush(self) -> None:
+        """Flush, or not."""
+        with suppress(OSError):
+            self._stream.flush()
+
+
 def make_logger(
     clock: Clock,
     *,
@@ -148,7 +165,7 @@ def make_logger(
         return {"time": rfc3339(clock.now_us()), "level": method} | dict(event)
 
     wrapped = structlog.wrap_logger(
-        structlog.BytesLogger(stream if stream is not None else sys.stderr.buffer),
+        structlog.BytesLogger(_Lossy(stream if stream is not None else sys.stderr.buffer)),  # type: ignore[arg-type]
         processors=[
             merge_contextvars,
             _without_text,

@@ -221,3 +221,23 @@ def test_the_lists_do_not_overlap() -> None:
     lists = [logs.NUMBERS, logs.WORDS, logs.IDS, logs.HASHES]
     assert sum(map(len, lists)) == len(frozenset().union(*lists))
     assert AllowList(strict=True)(None, "info", {"event": "x", "count": 1}) == {"event": "x", "count": 1}
+
+
+class _Full(io.BytesIO):
+    """A file on a full disk."""
+
+    full = True
+
+    def write(self, line: object) -> int:
+        if self.full:
+            raise OSError(28, "No space left on device")
+        return super().write(line)  # type: ignore[arg-type]
+
+
+def test_a_log_that_cannot_be_written_stops_nobody() -> None:
+    stream = _Full()
+    log = make_logger(At(), stream=stream)
+    log.info("batch.committed", events=1)
+    stream.full = False
+    log.info("batch.committed", events=2)
+    assert [json.loads(line)["events"] for line in stream.getvalue().splitlines()] == [2]

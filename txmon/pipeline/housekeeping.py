@@ -11,7 +11,6 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from txmon.errors import TxmonError
 from txmon.pipeline.service import Service
 from txmon.store import Tx, answers, outbox
 from txmon.store.schema import alerts
@@ -55,7 +54,7 @@ class Housekeeping:
         for chore in self._chores:
             try:
                 chore()
-            except TxmonError as error:
+            except Exception as error:  # whatever it is: the next round may be luckier
                 self._service.doors.log.warning("chore.failed", exc_info=error)
 
     def _gauges(self) -> None:
