@@ -63,3 +63,29 @@ def test_wrong_rule_files_are_told_and_change_nothing(tmp_path: Path) -> None:
         before = api.service.config.id
         problem(api.get("/v1/rules:staged", api.person("analyst")), 422, "rules")
         assert api.service.config.id == before
+
+
+def test_a_rules_status_is_changed_by_two_people(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, simple_rules(tmp_path, THREE, CRITICAL), str(tmp_path / "store"))
+    with on_bench(bench) as api:
+        ana, ben = api.person("analyst"), api.person("approver")
+        path, body = "/v1/rules/grave/status", {"status": "shadow", "reason": "too many alerts"}
+        problem(api.post("/v1/rules/none/status", ana, json=body), 404, "not_found")
+        problem(api.post(path, ana, json=body | {"status": "live"}), 409, "state")
+        problem(api.post(path, api.person("analyst", mode="test"), json=body), 403, "forbidden")
+        first, second = (api.post(path, ana, json=body).json() for _ in range(2))
+        assert first["changes"] == [
+            {
+                "rule_id": "grave",
+                "from": {"version": 1, "status": "live"},
+                "to": {"version": 1, "status": "shadow"},
+            }
+        ]
+        done = api.post(f"/v1/proposals/{first['proposal_id']}/decision", ben, json={"approve": True}).json()
+        until(lambda: api.service.config.id == done["outcome"]["config"])
+        api.send(large("st-1", payer="after"))
+        assert api.get("/v1/alerts", ana).json()["items"] == []
+        assert len(api.get("/v1/hits?rule=grave", ana).json()["items"]) == 1
+        late = api.post(f"/v1/proposals/{second['proposal_id']}/decision", ben, json={"approve": True})
+        problem(late, 409, "state")
+        assert api.get("/v1/rules:staged", ana).json()["changes"][0]["to"]["status"] == "live"

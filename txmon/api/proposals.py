@@ -16,7 +16,8 @@ from txmon.api.context import Exchange, Parts
 from txmon.api.pages import cached, key_of, page, plain
 from txmon.api.personal import Asked, note_read, require_whole
 from txmon.api.quarantine import FIX, fixed
-from txmon.api.rules import ACTIVATION, activate, staged_as
+from txmon.api.ruleconfig import agreed
+from txmon.api.rules import ACTIVATION, activate
 from txmon.api.shapes import Decision, OurId, ProposalFilter, query
 from txmon.clock import rfc3339
 from txmon.errors import NotFound, StoreConflict
@@ -108,7 +109,7 @@ def _decide(parts: Parts, exchange: Exchange, proposal_id: str, decision: Decisi
         require_whole(exchange.who)
     config = None
     if decision.approve and found.kind == ACTIVATION and found.state == foureyes.PENDING:
-        config = staged_as(parts, str(found.body.get("config")))
+        config = agreed(parts, found.body)
 
     def decide(tx: Tx) -> Proposal:
         return parts.access.proposals.decide(

@@ -1,8 +1,8 @@
 """The rules at work, and the way of new ones into force: proposed by one person, approved by another.
 
-What is activated is a config by its id: the rule files as they were when it was proposed. If the files have
-changed by the time of the approval, nothing happens. Owns these routes and what an approval leads to; the
-warming and the switch are the pipeline's.
+What is activated is a config by its id: the rule files as they were when it was proposed, or the config in
+force with one rule's status changed. If it cannot be made any more when it is approved, nothing happens.
+Owns these routes and what an approval leads to; the warming and the switch are the pipeline's.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from txmon.api.changes import change
 from txmon.api.context import Exchange, Parts
 from txmon.api.pages import cached, plain
 from txmon.api.personal import Asked, require_whole, within
-from txmon.api.problems import Problem
-from txmon.api.shapes import Activation, RuleFilter, RuleId, query
+from txmon.api.ruleconfig import changes, staged_as, with_status
+from txmon.api.shapes import Activation, NewStatus, RuleFilter, RuleId, query
 from txmon.errors import NotFound
 from txmon.pipeline.config import Config
 from txmon.rules.ir import Rule
@@ -63,33 +63,32 @@ def routes(parts: Parts, router: APIRouter) -> None:
         now = parts.service.config
         found: dict[str, Any] = {"in_force": now.id, "staged": None, "changes": []}
         if staged is not None:
-            found |= {"staged": staged.id, "changes": _changes(now, staged)}
+            found |= {"staged": staged.id, "changes": changes(now, staged)}
         return cached(exchange, found)
 
     @router.post("/v1/rules:activate")
     def propose_activation(exchange: Asked, wanted: Activation) -> Response:
         require_whole(exchange.who)
         staged = staged_as(parts, wanted.config)
-        body = {
-            "config": staged.id,
-            "pack_hash": staged.plan.pack_hash,
-            "changes": _changes(parts.service.config, staged),
-            "reason": wanted.reason,
-        }
-        number = change(parts, lambda tx: parts.access.proposals.propose(tx, ACTIVATION, body, exchange.who))
-        return plain({"proposal_id": number, "changes": body["changes"]}, 202)
+        return _propose(parts, exchange, staged, {"reason": wanted.reason})
+
+    @router.post("/v1/rules/{rule_id}/status")
+    def propose_status(exchange: Asked, rule_id: RuleId, wanted: NewStatus) -> Response:
+        require_whole(exchange.who)
+        base = parts.service.config
+        config = with_status(base, rule_id, wanted.status)
+        body = {"base": base.id, "rule_id": rule_id, "status": wanted.status, "reason": wanted.reason}
+        return _propose(parts, exchange, config, body)
 
 
-def staged_as(parts: Parts, config_id: str) -> Config:
-    """Return the config of the rule files, if it is still the one that was agreed on.
-
-    Raises:
-        Problem: state. RuleErrors: the files are wrong.
-    """
-    staged = parts.service.stage()
-    if staged is None or staged.id != config_id:
-        raise Problem("state", "the rule files are not this config; look at /v1/rules:staged, propose anew")
-    return staged
+def _propose(parts: Parts, exchange: Exchange, config: Config, body: dict[str, Any]) -> Response:
+    body |= {
+        "config": config.id,
+        "pack_hash": config.plan.pack_hash,
+        "changes": changes(parts.service.config, config),
+    }
+    number = change(parts, lambda tx: parts.access.proposals.propose(tx, ACTIVATION, body, exchange.who))
+    return plain({"proposal_id": number, "changes": body["changes"]}, 202)
 
 
 def activate(parts: Parts, proposal: Proposal, config: Config) -> None:
@@ -133,23 +132,6 @@ def _fired(parts: Parts, exchange: Exchange, days: int, rule_id: str | None = No
     counted = sa.select(hits.c.rule_id, sa.func.count()).where(*where).group_by(hits.c.rule_id)
     with parts.store.read() as conn:
         return {row[0]: row[1] for row in conn.execute(counted)}
-
-
-def _changes(now: Config, staged: Config) -> list[dict[str, Any]]:
-    """What would be different, a line a rule."""
-    before = {rule.id: rule for rule in now.plan.rules}
-    after = {rule.id: rule for rule in staged.plan.rules}
-    found = []
-    for name in sorted(before.keys() | after.keys()):
-        old, new = before.get(name), after.get(name)
-        if old is not None and new is not None and old.content_hash == new.content_hash:
-            continue
-        found.append({"rule_id": name, "from": _state(old), "to": _state(new)})
-    return found
-
-
-def _state(rule: Rule | None) -> dict[str, Any] | None:
-    return None if rule is None else {"version": rule.version, "status": rule.status}
 
 
 def _words(value: Any) -> Any:

@@ -201,6 +201,7 @@ ANSWERS: dict[str, dict[int, Schema]] = {
     "GET /v1/rules": {200: paged(ref("Rule"), days=WHOLE, config=TEXT, pack_hash=TEXT)},
     "GET /v1/rules/{rule_id}": {200: ref("Rule")},
     "GET /v1/rules:staged": {200: thing(in_force=TEXT, staged=maybe(TEXT), changes=many(_CHANGE))},
+    "POST /v1/rules/{rule_id}/status": {202: thing(proposal_id=TEXT, changes=many(_CHANGE))},
     "POST /v1/rules:activate": {202: thing(proposal_id=TEXT, changes=many(_CHANGE))},
     "GET /v1/quarantine": {200: paged(ref("QuarantineRow"))},
     "GET /v1/quarantine/{row_id}": {200: ref("QuarantineRow")},

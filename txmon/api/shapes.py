@@ -146,6 +146,13 @@ class Activation(Given):
     reason: Reason
 
 
+class NewStatus(Given):
+    """What a rule is to be: `shadow` is scored and stored but never opens an alert."""
+
+    status: Literal["shadow", "live"]
+    reason: Reason
+
+
 class Fix(Given):
     """The row as it should have come. `tries` is the count that was read."""
 

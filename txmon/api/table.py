@@ -82,6 +82,9 @@ TABLE: tuple[Entry, ...] = (
     _entry(
         "POST /v1/rules:activate", EXPLAIN, _WORKERS, "Propose to put the rule files in force", people=True
     ),
+    _entry(
+        "POST /v1/rules/{rule_id}/status", EXPLAIN, _WORKERS, "Propose another status of a rule", people=True
+    ),
     # quarantine
     _entry("GET /v1/quarantine", READ, _READERS, "List rows that are no events"),
     _entry("GET /v1/quarantine/{row_id}", READ, _READERS, "A row as it came"),
