@@ -6,6 +6,7 @@ import json
 import random
 import sys
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,9 @@ import pytest
 from cardkit import Now, Shop, card_numbers, payments, send
 from txkit import DAY, START_US, event, table
 
-from txmon.cli import cardkeys, main
+from txmon.cli import cardkeys, main, running
+from txmon.clock import random_bytes
+from txmon.model.keychange import begin_change, finish_change
 from txmon.model.keys import ensure_key, load_key
 from txmon.store import Store, aliases, journal
 
@@ -219,3 +222,39 @@ def test_pruning_asks_the_rules_how_far_they_look_back(txmon: Run, key: Path, tm
         store.read() as conn,
     ):
         assert aliases.counts(conn) == []
+
+
+def test_a_key_file_that_is_not_the_stores_is_told_at_the_start(
+    key: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from txmon.settings import Settings
+
+    place = tmp_path / "store"
+    settings = Settings(
+        store=str(place),
+        rules=Shop(tmp_path, str(place), key).rules,
+        key_file=key,
+        disk_free_bytes=0,
+        warehouse=False,
+    )
+
+    def serve(*cards: str, tag: str) -> str:
+        service = running.open_service(settings, running.doors_of(settings))
+        send(service, payments(cards, tag, 1))
+        service.close()
+        return capsys.readouterr().err
+
+    numbers = card_numbers(3)
+    first = load_key(key).id
+    assert "is new to this store" not in serve(*numbers, tag="a")
+    assert "is new to this store" not in serve(tag="none")
+    both = begin_change(key, date(2026, 2, 1), random_bytes)
+    assert "is new to this store" not in serve(*numbers, tag="b")
+    finish_change(key, both)
+    assert "is new to this store" not in serve(*numbers, tag="c")
+    key.unlink()  # a start without the file makes a new key
+    said = serve(tag="d")
+    assert f"known by key {first}" in said
+    assert "bring the key file back" in said
+    assert "is new to this store" in serve(*numbers, tag="e")
+    assert "is new to this store" not in serve(tag="f")

@@ -144,7 +144,7 @@ def retire(
         f"key {now.id} is in {path}; key {key.id} is out of it",
         f"{cards:,} cards keep their tokens of before; any other gets a new one when it is seen"
         if seen.where is not None
-        else "no store was found: every card gets a new token",
+        else "no store was found: cards keep their tokens only where a store knows them",
         f"{_RESTART}; destroy copies of the old file, since its tokens stay in use",
     ]
     tell(_facts(path, now) | {"before": key.id, "cards": cards, "store": seen.where}, lines, as_json)

@@ -27,6 +27,7 @@ from txmon.model.rates import Rates
 from txmon.pipeline.commit import Fault, no_fault
 from txmon.pipeline.service import Doors, Service
 from txmon.settings import Settings, load
+from txmon.store.aliasuse import newest_keys
 from txmon.streams.intake import FeedIntake
 
 CRASH_VARIABLE = "TXMON_TEST_CRASH"
@@ -87,9 +88,23 @@ def open_service(settings: Settings, doors: Doors) -> Service:
         return found
 
     service = Service.open(settings, doors, intake, lambda text: typer.echo(text, err=True))
+    _compare_keys(service, key)
     gc.collect()
     gc.freeze()  # what was loaded so far stays: the collector need not walk it again
     return service
+
+
+def _compare_keys(service: Service, key: PanKey) -> None:
+    """Say so if the store's cards are known by other keys than the one that the file holds."""
+    used = newest_keys(service.store)
+    if used and key.id not in used and not service.doors.aliases.lead_from(key.id):
+        service.doors.log.warning("card_key.unknown")
+        typer.echo(
+            f"key {key.id} of card tokens is new to this store, whose cards are known by key "
+            f"{', '.join(sorted(used))}: every card counts as another one from now on. Unless "
+            "`txmon keys card rotate --compromised` made it so, stop and bring the key file back",
+            err=True,
+        )
 
 
 def new_intake(service: Service) -> FeedIntake:

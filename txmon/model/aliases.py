@@ -74,6 +74,10 @@ class Aliases:
         found = None if table is None else table.find(mac)
         return None if found is None else spelled(found[:8].decode(), found[8:-1])
 
+    def lead_from(self, key_id: str) -> bool:
+        """Return whether a card is known by this key beside the token that it keeps."""
+        return key_id in self._tables
+
     def kept(self, token: str) -> str:
         """Return the token that the card of a token keeps: mostly the token itself."""
         return (self.find(token[_ID], _mac(token)) or token) if self.any else token

@@ -144,14 +144,21 @@ def changing(path: Path) -> Iterator[None]:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     except OSError as error:
-        raise ConfigError(
-            f"folder {folder} of the key file: {error.strerror}; name another file with TXMON_KEY_FILE"
-        ) from error
+        raise _no_folder(folder, error) from error
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        except OSError as error:  # some network file systems have no locks
+            raise _no_folder(folder, error) from error
         yield
     finally:
         os.close(descriptor)
+
+
+def _no_folder(folder: Path, error: OSError) -> ConfigError:
+    return ConfigError(
+        f"folder {folder} of the key file: {error.strerror}; name another file with TXMON_KEY_FILE"
+    )
 
 
 def write_whole(path: Path, key: PanKey) -> None:

@@ -1,18 +1,22 @@
-"""Which aliases of cards may be forgotten: those whose token no window can hold any more.
+"""What the journal says of card tokens: which aliases may be forgotten, and which keys are in use.
 
-A card whose alias was forgotten gets its new token when it is seen again, and nothing that still counts
-knows it by the old one. Owns the search through the journal and the deletion of what it finds.
+Forgotten may be those whose token no window can hold any more. A card whose alias was forgotten gets its new
+token when it is seen again, and nothing that still counts knows it by the old one. Owns the search through
+the journal and the deletion of what it finds.
 """
 
 from __future__ import annotations
 
 import pyarrow as pa
 import pyarrow.compute as pc
+import sqlalchemy as sa
 
 from txmon.store import aliases, journal
 from txmon.store.db import Store
+from txmon.store.schema import journal as rows
 
 _AT_ONCE = 10_000
+_NEWEST_ROWS = 64
 _START = "pan_"
 
 
@@ -59,3 +63,17 @@ def _last_seen(store: Store) -> tuple[int | None, dict[str, int]]:
                 for token, at in zip(*(c.to_pylist() for c in grouped.columns), strict=True):
                     last[token] = max(at, last.get(token, at))
     return newest, last
+
+
+def newest_keys(store: Store) -> frozenset[str]:
+    """Return the keys of the newest card tokens of the journal; none where its last rows hold no card."""
+    query = sa.select(rows.c.seq).where(rows.c.kind == journal.EVENTS)
+    with store.read() as conn:
+        newest = conn.execute(query.order_by(rows.c.seq.desc()).limit(_NEWEST_ROWS)).scalars().all()
+    for seq in newest:
+        for entry in journal.read(store, seq, seq):
+            tokens = pc.unique(entry.table.column("card")).to_pylist() if len(entry.table) else []
+            found = frozenset(t[4:12] for t in tokens if t is not None and t.startswith(_START))
+            if found:
+                return found
+    return frozenset()
