@@ -28,6 +28,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "rules": ("txmon.cli.rules", "Check, test, list, show and lock rules."),
     "feeds": ("txmon.cli.feeds", "List and check feeds."),
     "keys": ("txmon.cli.keys", "Local keys; people and their API keys."),
+    "webhooks": ("txmon.cli.webhooks", "Who is told of alerts by webhook."),
     "bench": ("txmon.cli.bench", "Measure the engine against DuckDB and polars in one run."),
 }
 
