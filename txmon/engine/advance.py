@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import numpy as np
 
+from txmon.engine.hashing import slot_of
 from txmon.engine.int128 import double128, spread128
 from txmon.engine.lookback import is_integer, read_empty, scan_window, to_double
 from txmon.engine.slab import (
+    D_DISTINCT,
     D_TREAPS,
+    D_VALUE,
     make_room,
     masked,
     perm_ready,
@@ -29,6 +32,7 @@ from txmon.engine.state import (
     M_FAIL,
     M_LATE,
     M_LINES,
+    NEXT,
     OP_AVG,
     OP_COUNT,
     OP_DISTINCT,
@@ -50,7 +54,9 @@ from txmon.engine.state import (
 )
 from txmon.engine.treap import treap_has_room, treap_kth
 from txmon.engine.window import advance_head, enter, lower_bound, month_of, note_last, shift_positions
-from txmon.jit import inline, kernel
+from txmon.jit import inline, kernel, prefetch
+
+AHEAD_LINE, AHEAD_KEY, AHEAD_ROWS = 24, 12, 6
 
 
 @inline
@@ -215,6 +221,57 @@ def _append(L: Layout, S: State, k: int, row: tuple[int, int], masks: I64, vals:
     note_last(L, S, k, position)
 
 
+@inline
+def _ahead_line(S: State, batch: Batch, i: int) -> None:
+    if i < batch.key.shape[0] and batch.key[i] >= 0:
+        prefetch(S.line, batch.key[i])
+
+
+@inline
+def _ahead_key(L: Layout, S: State, batch: Batch, i: int) -> None:
+    if i >= batch.key.shape[0] or batch.key[i] < 0:
+        return
+    k = S.line[batch.key[i]]
+    if k < 0:
+        return
+    width = S.keys.shape[1]
+    for j in range(0, width, 8):
+        prefetch(S.keys, k * width + j)
+    prefetch(S.keys, k * width + width - 1)
+    nd = L.dims[D_DISTINCT]
+    for j in range(L.m_distinct.shape[0]):
+        m = L.m_distinct[j]
+        v = batch.value[i, L.mval[m] - L.dims[D_VALUE]]
+        prefetch(S.table, 3 * slot_of(k * nd + j, v, S.table.shape[0] - 1))
+
+
+@inline
+def _ahead_rows(L: Layout, S: State, batch: Batch, i: int) -> None:
+    if i >= batch.key.shape[0] or batch.key[i] < 0:
+        return
+    k = S.line[batch.key[i]]
+    if k < 0 or S.keys[k, LENGTH] == 0:
+        return
+    width = S.rows.shape[1]
+    for w in range(L.span.shape[0]):
+        o = L.woff[w]
+        if o >= 0:
+            r = physical(S, k, S.keys[k, o])
+            prefetch(S.rows, r * width)
+            prefetch(S.rows, r * width + width - 1)
+    r = physical(S, k, S.keys[k, NEXT])
+    prefetch(S.rows, r * width)
+    prefetch(S.rows, r * width + width - 1)
+    nd = L.dims[D_DISTINCT]
+    for j in range(L.m_distinct.shape[0]):
+        m = L.m_distinct[j]
+        v = batch.value[i, L.mval[m] - L.dims[D_VALUE]]
+        a = k * nd + j
+        s = slot_of(a, v, S.table.shape[0] - 1)
+        if S.table[s, 0] == a and S.table[s, 1] == v and S.table[s, 2] >= 0:
+            prefetch(S.rows, physical(S, k, S.table[s, 2]) * width)
+
+
 @kernel
 def advance(L: Layout, S: State, batch: Batch, out: Output, start: int, bound: int) -> int:
     """Process rows of a batch from `start` on; returns the number of rows done.
@@ -227,6 +284,9 @@ def advance(L: Layout, S: State, batch: Batch, out: Output, start: int, bound: i
     n = batch.key.shape[0]
     treaps = L.dims[D_TREAPS]
     for i in range(start, n):
+        _ahead_line(S, batch, i + AHEAD_LINE)
+        _ahead_key(L, S, batch, i + AHEAD_KEY)
+        _ahead_rows(L, S, batch, i + AHEAD_ROWS)
         if batch.key[i] < 0:
             continue
         t = batch.time[i]

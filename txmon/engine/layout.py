@@ -222,6 +222,7 @@ def build_layout(features: Sequence[Feature], money_scale: int, months: st.I64) 
         mmint=mmint,
         mlast=mlast,
         m_last_list=np.flatnonzero(mlast >= 0),
+        m_distinct=ints(sorted(distinct)),
         mfloat=ints([int(m.is_float) for m in layout.measures]),
         mp10=np.array([10.0**s for s in scale]),
         entry=entry,

@@ -55,6 +55,7 @@ class Layout(NamedTuple):
     mmint: I64
     mlast: I64  # per measure: offset of the position of its last row, -1 without
     m_last_list: I64  # measures whose last row is remembered
+    m_distinct: I64  # measures with a distinct count, in order of its number
     mfloat: I64  # per measure: 1 where the value is an order-preserving image of a double
     mp10: F64  # per measure: 10**scale of its integers
     entry: I64  # (measures, windows): entry number, -1 without
