@@ -34,16 +34,19 @@ from txmon.engine.state import (
     M_LINES,
     NEXT,
     OP_AVG,
-    OP_COUNT,
-    OP_DISTINCT,
     OP_FIRST,
     OP_LAG,
     OP_LAST,
     OP_MAX,
     OP_QUANTILE,
     OP_STDDEV_POP,
-    OP_SUM,
     PERMUTED,
+    R_CELL,
+    R_FEATURE,
+    R_KIND,
+    R_N,
+    READ_CELL,
+    READ_SUM,
     SNEXT,
     START,
     TIME_MAX,
@@ -106,7 +109,7 @@ def read_positioned(L: Layout, S: State, k: int, f: int) -> tuple[bool, int]:
     if L.f_op[f] == OP_FIRST:
         o = L.e_f[L.entry[m, w]]
         p = max(S.keys[k, o], cursor)
-        while p < end and not masked(L, S, row_at(S, k, p), m):
+        while p < end and not masked(S, row_at(S, k, p), m):
             p += 1
         S.keys[k, o] = p
         if p == end:
@@ -116,14 +119,17 @@ def read_positioned(L: Layout, S: State, k: int, f: int) -> tuple[bool, int]:
         if p < cursor:
             return False, 0
     r = row_at(S, k, p)
-    if not masked(L, S, r, L.mvalid[m]):
+    if not masked(S, r, L.mvalid[m]):
         return False, 0
     return True, S.rows[r, L.mval[m]]
 
 
 @inline
 def read_feature(L: Layout, S: State, k: int, f: int) -> tuple[bool, int, float]:
-    """Value of a feature at the key's head as (known, integer, double); only one of both is set."""
+    """Value of a feature at the key's head as (known, integer, double); only one of both is set.
+
+    Not for counts and sums, which `_read_all` reads from their cells.
+    """
     op = L.f_op[f]
     if op == OP_FIRST or op == OP_LAST or op == OP_LAG:
         known, v = read_positioned(L, S, k, f)
@@ -132,15 +138,8 @@ def read_feature(L: Layout, S: State, k: int, f: int) -> tuple[bool, int, float]
         known, x = read_number(L, S, k, f)
         return known, 0, x
     e = L.entry[L.f_m[f], L.f_w[f]]
-    n = S.keys[k, L.e_n[e]]
-    if op == OP_COUNT:
-        return True, n, 0.0
-    if op == OP_DISTINCT:
-        return True, S.keys[k, L.e_d[e]], 0.0
-    if n == 0:
+    if S.keys[k, L.e_n[e]] == 0:
         return False, 0, 0.0
-    if op == OP_SUM:
-        return True, S.keys[k, L.e_s[e]], 0.0
     front = S.keys[k, L.e_x[e]] if op == OP_MAX else S.keys[k, L.e_i[e]]
     return True, S.rows[physical(S, k, front), L.mval[L.f_m[f]]], 0.0
 
@@ -161,9 +160,21 @@ def read_previous_month(L: Layout, S: State, k: int, f: int, t: int) -> tuple[bo
 
 
 @inline
-def _read_all(L: Layout, S: State, k: int, features: I64, t: int, out: Output, i: int) -> None:
-    for j in range(features.shape[0]):
-        f = features[j]
+def _read_all(L: Layout, S: State, k: int, program: I64, t: int, out: Output, i: int) -> None:
+    for j in range(program.shape[0]):
+        f, kind = program[j, R_FEATURE], program[j, R_KIND]
+        if kind == READ_CELL:
+            out.known[f, i] = 1
+            out.value[f, i] = S.keys[k, program[j, R_CELL]]
+            continue
+        if kind == READ_SUM:
+            if S.keys[k, program[j, R_N]] != 0:
+                o = program[j, R_CELL]
+                out.known[f, i] = 1
+                out.value[f, i] = S.keys[k, o]
+                if out.high.shape[1] > 0:
+                    out.high[f, i] = S.keys[k, o + 1]
+            continue
         if L.f_cache[f] >= 0:
             known, v, x = read_previous_month(L, S, k, f, t)
         else:
@@ -173,8 +184,6 @@ def _read_all(L: Layout, S: State, k: int, features: I64, t: int, out: Output, i
         out.known[f, i] = 1
         if is_integer(L.f_op[f]):
             out.value[f, i] = v
-            if L.f_op[f] == OP_SUM and out.high.shape[1] > 0 and L.f_cache[f] < 0:
-                out.high[f, i] = S.keys[k, L.e_s[L.entry[L.f_m[f], L.f_w[f]]] + 1]
         else:
             out.number[f, i] = x
 
@@ -314,8 +323,8 @@ def advance(L: Layout, S: State, batch: Batch, out: Output, start: int, bound: i
         advance_head(L, S, k, t)
         if store and not make_room(L, S, k, bound):
             return i
-        _read_all(L, S, k, L.f_prior_list, t, out, i)
+        _read_all(L, S, k, L.read_prior, t, out, i)
         if store:
             _append(L, S, k, (t, batch.order[i]), batch.mask[i], batch.value[i])
-        _read_all(L, S, k, L.f_present_list, t, out, i)
+        _read_all(L, S, k, L.read_present, t, out, i)
     return n

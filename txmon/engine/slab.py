@@ -10,6 +10,7 @@ import numpy as np
 
 from txmon.engine.hashing import slot_of
 from txmon.engine.state import (
+    BITS,
     FAIL_BUFFER,
     FAIL_HASH,
     FAIL_PERM,
@@ -31,7 +32,7 @@ from txmon.engine.state import (
 )
 from txmon.jit import inline
 
-D_COLUMNS, D_SUPER, D_MASK, D_MASKS, D_VALUE, D_DISTINCT, D_TREAPS = range(7)
+D_COLUMNS, D_MEASURES, D_VALUE, D_DISTINCT, D_TREAPS = range(5)
 FIRST_LENGTH = 2
 
 
@@ -112,21 +113,22 @@ def drop_last(S: State, s: int) -> None:
 
 
 @inline
-def masked(L: Layout, S: State, r: int, m: int) -> bool:
+def masked(S: State, r: int, m: int) -> bool:
     """True if line `r` counts for measure `m`."""
-    return (S.rows[r, L.dims[D_MASK] + (m >> 6)] >> (m & 63)) & 1 != 0
+    return (S.rows[r, BITS + (m >> 6)] >> (m & 63)) & 1 != 0
 
 
 @inline
 def superseded(L: Layout, S: State, r: int, d: int) -> bool:
     """True if a later row of the key has the same value for distinct count `d`."""
-    return (S.rows[r, L.dims[D_SUPER] + (d >> 6)] >> (d & 63)) & 1 != 0
+    return masked(S, r, L.dims[D_MEASURES] + d)
 
 
 @inline
 def supersede(L: Layout, S: State, r: int, d: int) -> None:
     """Mark line `r` as followed by the same value."""
-    S.rows[r, L.dims[D_SUPER] + (d >> 6)] |= np.int64(1) << (d & 63)
+    b = L.dims[D_MEASURES] + d
+    S.rows[r, BITS + (b >> 6)] |= np.int64(1) << (b & 63)
 
 
 @inline
@@ -141,7 +143,7 @@ def forget(L: Layout, S: State, k: int, bound: int) -> None:
         if nd > 0:
             for m in range(L.mval.shape[0]):
                 d = L.mdist[m]
-                if d >= 0 and masked(L, S, r, m) and not superseded(L, S, r, d):
+                if d >= 0 and masked(S, r, m) and not superseded(L, S, r, d):
                     s = find_last(S, k * nd + d, S.rows[r, L.mval[m]])
                     if S.table[s, 2] >= 0:
                         drop_last(S, s)
@@ -226,13 +228,14 @@ def write_row(L: Layout, S: State, k: int, values: tuple[int, int], masks: I64, 
     r = physical(S, k, number)
     S.rows[r, 0] = values[0]
     S.rows[r, 1] = values[1]
-    for j in range(L.dims[D_SUPER], L.dims[D_MASK]):
-        S.rows[r, j] = 0
+    c = L.dims[D_VALUE]
     for j in range(masks.shape[0]):
-        S.rows[r, L.dims[D_MASK] + j] = masks[j]
+        S.rows[r, BITS + j] = masks[j]
+    for j in range(BITS + masks.shape[0], c):
+        S.rows[r, j] = 0
     for j in range(vals.shape[0]):
-        S.rows[r, L.dims[D_VALUE] + j] = vals[j]
-    for j in range(L.dims[D_VALUE] + vals.shape[0], L.dims[D_COLUMNS]):
+        S.rows[r, c + j] = vals[j]
+    for j in range(c + vals.shape[0], S.rows.shape[1]):
         S.rows[r, j] = -1
     S.keys[k, NEXT] = number + 1
     return number

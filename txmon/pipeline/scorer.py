@@ -20,7 +20,7 @@ from txmon.errors import StateError
 from txmon.model.rates import Rates
 from txmon.rules.ir import Plan
 
-SNAPSHOT_FORMAT = 1
+SNAPSHOT_FORMAT = 2
 
 
 @dataclass(frozen=True)
