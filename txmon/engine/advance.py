@@ -16,6 +16,8 @@ from txmon.engine.slab import (
     D_DISTINCT,
     D_TREAPS,
     D_VALUE,
+    holds_last,
+    last_number,
     make_room,
     masked,
     perm_ready,
@@ -251,7 +253,7 @@ def _ahead_key(L: Layout, S: State, batch: Batch, i: int) -> None:
     for j in range(L.m_distinct.shape[0]):
         m = L.m_distinct[j]
         v = batch.value[i, L.mval[m] - L.dims[D_VALUE]]
-        prefetch(S.table, 3 * slot_of(k * nd + j, v, S.table.shape[0] - 1))
+        prefetch(S.table, 2 * slot_of(k * nd + j, v, S.table.shape[0] - 1))
 
 
 @inline
@@ -277,8 +279,8 @@ def _ahead_rows(L: Layout, S: State, batch: Batch, i: int) -> None:
         v = batch.value[i, L.mval[m] - L.dims[D_VALUE]]
         a = k * nd + j
         s = slot_of(a, v, S.table.shape[0] - 1)
-        if S.table[s, 0] == a and S.table[s, 1] == v and S.table[s, 2] >= 0:
-            prefetch(S.rows, physical(S, k, S.table[s, 2]) * width)
+        if holds_last(S, s, a, v):
+            prefetch(S.rows, physical(S, k, last_number(S, s)) * width)
 
 
 @kernel

@@ -3,7 +3,7 @@
 A group holds the windows of one key (say `payer`). Per key it keeps a slab of rows in order of arrival
 (a ring buffer whose length is a power of two) and a line of numbers: cursors and running aggregates.
 
-    row   [time, order, bits (a measure's mask, then a distinct count's "superseded").., values.., stack links..]
+    row   [time, order, bits (masks, then "superseded")..., values.., stack links..]
     key   [slab start, slab length, first row kept, next row, sorted first, sorted next, head time,
            permuted?, then per window (cursor, time at cursor), then aggregates]
 
@@ -105,7 +105,8 @@ class State(NamedTuple):
     line: I64  # per key code: its line in `keys`, -1 while nothing of it was stored
     keys: I64
     keysf: F64  # the same memory as `keys`
-    table: I64  # (slots, 3): key * distincts + d, value, row number (-1 = empty)
+    # (slots, 2): value, then (1 + line * distincts + d) << 32 | low bits of the row number; 0 = empty
+    table: I64
     free: I64  # per size class: first free slab, -1 = none
     nodes: I64  # (n, 6): value, count, size, left, right, priority
     meta: I64

@@ -15,6 +15,7 @@ from txmon.engine.slab import (
     D_DISTINCT,
     D_MEASURES,
     find_last,
+    last_number,
     masked,
     number_at,
     physical,
@@ -210,10 +211,10 @@ def _last_occurrence(L: Layout, S: State, k: int, m: int, number: int) -> tuple[
     v, t = S.rows[r, L.mval[m]], S.rows[r, 0]
     a = k * L.dims[D_DISTINCT] + d
     s = find_last(S, a, v)
-    if S.table[s, 2] < 0:
+    if S.table[s, 1] == 0:
         set_last(S, s, a, v, number)
         return True, TIME_MIN
-    other = physical(S, k, S.table[s, 2])
+    other = physical(S, k, last_number(S, s))
     if S.rows[other, 0] > t:
         supersede(L, S, r, d)
         return False, TIME_MIN
@@ -261,15 +262,15 @@ def enter(L: Layout, S: State, k: int, number: int) -> None:
             if L.mmin[m] >= 0:
                 in_min = _stack_place(S, k, L.mmin[m], L.mmint[m], c, -1, number)
             for j in range(L.mwptr[m], L.mwptr[m + 1]):
-                low = S.lows[L.arrive[j, P_W]]
-                if t <= low:
+                w = L.arrive[j, P_W]
+                if t <= S.lows[w]:
                     continue
                 n, s, d = L.arrive[j, P_N], L.arrive[j, P_S], L.arrive[j, P_D]
                 if n >= 0:
                     S.keys[k, n] += 1
                 if s >= 0:
                     _add_sum(S, k, s, v)
-                if d >= 0 and newest and previous <= low:
+                if d >= 0 and newest and previous <= S.lows[w]:
                     S.keys[k, d] += 1
                 if L.arrive[j, P_RARE] == 1:
                     _enter_rare(L, S, k, L.arrive[j, P_ENTRY], c, number, v, in_max, in_min)
