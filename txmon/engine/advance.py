@@ -61,6 +61,8 @@ from txmon.engine.treap import treap_has_room, treap_kth
 from txmon.engine.window import advance_head, enter, lower_bound, month_of, note_last, shift_positions
 from txmon.jit import inline, kernel, prefetch
 
+# How many rows ahead of its turn a row's memory is asked for. Each step reads what the one before it asked
+# for: the key's number of its line, the line, then the rows and slots that the line points to.
 AHEAD_LINE, AHEAD_KEY, AHEAD_ROWS = 24, 12, 6
 
 
@@ -234,12 +236,14 @@ def _append(L: Layout, S: State, k: int, row: tuple[int, int], masks: I64, vals:
 
 @inline
 def _ahead_line(S: State, batch: Batch, i: int) -> None:
+    """Ask for the number of the line of row `i`'s key."""
     if i < batch.key.shape[0] and batch.key[i] >= 0:
         prefetch(S.line, batch.key[i])
 
 
 @inline
 def _ahead_key(L: Layout, S: State, batch: Batch, i: int) -> None:
+    """Ask for the line of row `i`'s key, and where its values occurred last."""
     if i >= batch.key.shape[0] or batch.key[i] < 0:
         return
     k = S.line[batch.key[i]]
@@ -258,6 +262,10 @@ def _ahead_key(L: Layout, S: State, batch: Batch, i: int) -> None:
 
 @inline
 def _ahead_rows(L: Layout, S: State, batch: Batch, i: int) -> None:
+    """Ask for the rows that leave next, the one to be written, and the last ones with row `i`'s values.
+
+    Takes positions for numbers, and only the first slot of a value: a wrong guess costs nothing but itself.
+    """
     if i >= batch.key.shape[0] or batch.key[i] < 0:
         return
     k = S.line[batch.key[i]]
