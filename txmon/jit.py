@@ -19,6 +19,8 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import numba
+from numba.core import cgutils
+from numba.extending import intrinsic
 
 F = TypeVar("F", bound=Callable[..., Any])
 _PACKAGES = ("engine", "anomaly")
@@ -57,3 +59,26 @@ def inline(function: F) -> F:
 def managed(function: F) -> F:
     """Compile a kernel that may allocate arrays of its own."""
     return cast(F, numba.njit(nogil=True, cache=True)(function))
+
+
+def _emit_prefetch(_context: Any, array: Any, index: Any) -> Any:
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        cells = context.make_array(signature.args[0])(context, builder, args[0])
+        byte, word = cgutils.voidptr_t, cgutils.int32_t
+        call = cgutils.ir.FunctionType(cgutils.ir.VoidType(), (byte, word, word, word))
+        target = cgutils.get_or_insert_function(builder.module, call, "llvm.prefetch.p0")
+        address = builder.bitcast(builder.gep(cells.data, [args[1]]), byte)
+        # for writing, into every level of cache, data: nearly all that is asked for is written soon
+        builder.call(target, [address, word(1), word(3), word(1)])
+        return context.get_dummy_value()
+
+    return numba.void(array, index), generate
+
+
+def _no_prefetch(array: Any, index: int) -> None:
+    """Stand in where kernels run as plain Python."""
+
+
+# prefetch(array, i): ask for the cache line of cell `i` of a contiguous array, counted in memory order. It
+# never faults: outside the array nothing happens.
+prefetch: Callable[[Any, int], None] = _no_prefetch if numba.config.DISABLE_JIT else intrinsic(_emit_prefetch)

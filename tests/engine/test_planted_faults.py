@@ -26,6 +26,7 @@ FAULTS: tuple[tuple[str, str, str, str, str], ...] = (
     ("a late look is a microsecond longer", "lookback", "return t - L.span[w], t", "return t - L.span[w] - 1, t", "events"),
     ("ties are found before instead of behind", "slab", "if S.rows[row_at(S, k, mid), 0] <= t:", "if S.rows[row_at(S, k, mid), 0] < t:", "events"),
     ("the edge counts for distinct values", "window", "newest and previous <= S.lows[w]", "newest and previous < S.lows[w]", "events"),
+    ("a value seen again leaves with its first row", "window", "L.leave[j, P_SUPER_BIT] == 0", "L.leave[j, P_BIT] != 0", "events"),
     ("a quantile weighs its neighbours the wrong way", "advance", "a * (1.0 - share) + b * share", "a * share + b * (1.0 - share)", "events"),
     ("a position moves one too few", "window", "if q <= S.keys[k, o]:\n                S.keys[k, o] += 1", "if q < S.keys[k, o]:\n                S.keys[k, o] += 1", "events"),
     ("a late event does not see itself", "lookback", "if o > newest or", "if o >= newest or", "events"),

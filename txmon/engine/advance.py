@@ -9,10 +9,15 @@ from __future__ import annotations
 
 import numpy as np
 
+from txmon.engine.hashing import slot_of
 from txmon.engine.int128 import double128, spread128
 from txmon.engine.lookback import is_integer, read_empty, scan_window, to_double
 from txmon.engine.slab import (
+    D_DISTINCT,
     D_TREAPS,
+    D_VALUE,
+    holds_last,
+    last_number,
     make_room,
     masked,
     perm_ready,
@@ -29,17 +34,21 @@ from txmon.engine.state import (
     M_FAIL,
     M_LATE,
     M_LINES,
+    NEXT,
     OP_AVG,
-    OP_COUNT,
-    OP_DISTINCT,
     OP_FIRST,
     OP_LAG,
     OP_LAST,
     OP_MAX,
     OP_QUANTILE,
     OP_STDDEV_POP,
-    OP_SUM,
     PERMUTED,
+    R_CELL,
+    R_FEATURE,
+    R_KIND,
+    R_N,
+    READ_CELL,
+    READ_SUM,
     SNEXT,
     START,
     TIME_MAX,
@@ -50,7 +59,11 @@ from txmon.engine.state import (
 )
 from txmon.engine.treap import treap_has_room, treap_kth
 from txmon.engine.window import advance_head, enter, lower_bound, month_of, note_last, shift_positions
-from txmon.jit import inline, kernel
+from txmon.jit import inline, kernel, prefetch
+
+# How many rows ahead of its turn a row's memory is asked for. Each step reads what the one before it asked
+# for: the key's number of its line, the line, then the rows and slots that the line points to.
+AHEAD_LINE, AHEAD_KEY, AHEAD_ROWS = 24, 12, 6
 
 
 @inline
@@ -100,7 +113,7 @@ def read_positioned(L: Layout, S: State, k: int, f: int) -> tuple[bool, int]:
     if L.f_op[f] == OP_FIRST:
         o = L.e_f[L.entry[m, w]]
         p = max(S.keys[k, o], cursor)
-        while p < end and not masked(L, S, row_at(S, k, p), m):
+        while p < end and not masked(S, row_at(S, k, p), m):
             p += 1
         S.keys[k, o] = p
         if p == end:
@@ -110,14 +123,17 @@ def read_positioned(L: Layout, S: State, k: int, f: int) -> tuple[bool, int]:
         if p < cursor:
             return False, 0
     r = row_at(S, k, p)
-    if not masked(L, S, r, L.mvalid[m]):
+    if not masked(S, r, L.mvalid[m]):
         return False, 0
     return True, S.rows[r, L.mval[m]]
 
 
 @inline
 def read_feature(L: Layout, S: State, k: int, f: int) -> tuple[bool, int, float]:
-    """Value of a feature at the key's head as (known, integer, double); only one of both is set."""
+    """Value of a feature at the key's head as (known, integer, double); only one of both is set.
+
+    Not for counts and sums, which `_read_all` reads from their cells.
+    """
     op = L.f_op[f]
     if op == OP_FIRST or op == OP_LAST or op == OP_LAG:
         known, v = read_positioned(L, S, k, f)
@@ -126,15 +142,8 @@ def read_feature(L: Layout, S: State, k: int, f: int) -> tuple[bool, int, float]
         known, x = read_number(L, S, k, f)
         return known, 0, x
     e = L.entry[L.f_m[f], L.f_w[f]]
-    n = S.keys[k, L.e_n[e]]
-    if op == OP_COUNT:
-        return True, n, 0.0
-    if op == OP_DISTINCT:
-        return True, S.keys[k, L.e_d[e]], 0.0
-    if n == 0:
+    if S.keys[k, L.e_n[e]] == 0:
         return False, 0, 0.0
-    if op == OP_SUM:
-        return True, S.keys[k, L.e_s[e]], 0.0
     front = S.keys[k, L.e_x[e]] if op == OP_MAX else S.keys[k, L.e_i[e]]
     return True, S.rows[physical(S, k, front), L.mval[L.f_m[f]]], 0.0
 
@@ -155,9 +164,21 @@ def read_previous_month(L: Layout, S: State, k: int, f: int, t: int) -> tuple[bo
 
 
 @inline
-def _read_all(L: Layout, S: State, k: int, features: I64, t: int, out: Output, i: int) -> None:
-    for j in range(features.shape[0]):
-        f = features[j]
+def _read_all(L: Layout, S: State, k: int, program: I64, t: int, out: Output, i: int) -> None:
+    for j in range(program.shape[0]):
+        f, kind = program[j, R_FEATURE], program[j, R_KIND]
+        if kind == READ_CELL:
+            out.known[f, i] = 1
+            out.value[f, i] = S.keys[k, program[j, R_CELL]]
+            continue
+        if kind == READ_SUM:
+            if S.keys[k, program[j, R_N]] != 0:
+                o = program[j, R_CELL]
+                out.known[f, i] = 1
+                out.value[f, i] = S.keys[k, o]
+                if out.high.shape[1] > 0:
+                    out.high[f, i] = S.keys[k, o + 1]
+            continue
         if L.f_cache[f] >= 0:
             known, v, x = read_previous_month(L, S, k, f, t)
         else:
@@ -167,8 +188,6 @@ def _read_all(L: Layout, S: State, k: int, features: I64, t: int, out: Output, i
         out.known[f, i] = 1
         if is_integer(L.f_op[f]):
             out.value[f, i] = v
-            if L.f_op[f] == OP_SUM and out.high.shape[1] > 0 and L.f_cache[f] < 0:
-                out.high[f, i] = S.keys[k, L.e_s[L.entry[L.f_m[f], L.f_w[f]]] + 1]
         else:
             out.number[f, i] = x
 
@@ -215,6 +234,63 @@ def _append(L: Layout, S: State, k: int, row: tuple[int, int], masks: I64, vals:
     note_last(L, S, k, position)
 
 
+@inline
+def _ahead_line(S: State, batch: Batch, i: int) -> None:
+    """Ask for the number of the line of row `i`'s key."""
+    if i < batch.key.shape[0] and batch.key[i] >= 0:
+        prefetch(S.line, batch.key[i])
+
+
+@inline
+def _ahead_key(L: Layout, S: State, batch: Batch, i: int) -> None:
+    """Ask for the line of row `i`'s key, and where its values occurred last."""
+    if i >= batch.key.shape[0] or batch.key[i] < 0:
+        return
+    k = S.line[batch.key[i]]
+    if k < 0:
+        return
+    width = S.keys.shape[1]
+    for j in range(0, width, 8):
+        prefetch(S.keys, k * width + j)
+    prefetch(S.keys, k * width + width - 1)
+    nd = L.dims[D_DISTINCT]
+    for j in range(L.m_distinct.shape[0]):
+        m = L.m_distinct[j]
+        v = batch.value[i, L.mval[m] - L.dims[D_VALUE]]
+        prefetch(S.table, 2 * slot_of(k * nd + j, v, S.table.shape[0] - 1))
+
+
+@inline
+def _ahead_rows(L: Layout, S: State, batch: Batch, i: int) -> None:
+    """Ask for the rows that leave next, the one to be written, and the last ones with row `i`'s values.
+
+    Takes positions for numbers, and only the first slot of a value: a wrong guess costs nothing but itself.
+    """
+    if i >= batch.key.shape[0] or batch.key[i] < 0:
+        return
+    k = S.line[batch.key[i]]
+    if k < 0 or S.keys[k, LENGTH] == 0:
+        return
+    width = S.rows.shape[1]
+    for w in range(L.span.shape[0]):
+        o = L.woff[w]
+        if o >= 0:
+            r = physical(S, k, S.keys[k, o])
+            prefetch(S.rows, r * width)
+            prefetch(S.rows, r * width + width - 1)
+    r = physical(S, k, S.keys[k, NEXT])
+    prefetch(S.rows, r * width)
+    prefetch(S.rows, r * width + width - 1)
+    nd = L.dims[D_DISTINCT]
+    for j in range(L.m_distinct.shape[0]):
+        m = L.m_distinct[j]
+        v = batch.value[i, L.mval[m] - L.dims[D_VALUE]]
+        a = k * nd + j
+        s = slot_of(a, v, S.table.shape[0] - 1)
+        if holds_last(S, s, a, v):
+            prefetch(S.rows, physical(S, k, last_number(S, s)) * width)
+
+
 @kernel
 def advance(L: Layout, S: State, batch: Batch, out: Output, start: int, bound: int) -> int:
     """Process rows of a batch from `start` on; returns the number of rows done.
@@ -227,6 +303,9 @@ def advance(L: Layout, S: State, batch: Batch, out: Output, start: int, bound: i
     n = batch.key.shape[0]
     treaps = L.dims[D_TREAPS]
     for i in range(start, n):
+        _ahead_line(S, batch, i + AHEAD_LINE)
+        _ahead_key(L, S, batch, i + AHEAD_KEY)
+        _ahead_rows(L, S, batch, i + AHEAD_ROWS)
         if batch.key[i] < 0:
             continue
         t = batch.time[i]
@@ -254,8 +333,8 @@ def advance(L: Layout, S: State, batch: Batch, out: Output, start: int, bound: i
         advance_head(L, S, k, t)
         if store and not make_room(L, S, k, bound):
             return i
-        _read_all(L, S, k, L.f_prior_list, t, out, i)
+        _read_all(L, S, k, L.read_prior, t, out, i)
         if store:
             _append(L, S, k, (t, batch.order[i]), batch.mask[i], batch.value[i])
-        _read_all(L, S, k, L.f_present_list, t, out, i)
+        _read_all(L, S, k, L.read_present, t, out, i)
     return n

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from txmon.engine.hashing import Words, slot_of
+from txmon.engine.hashing import AHEAD, Words, slot_of
 from txmon.engine.state import I64, TIME_MIN
-from txmon.jit import kernel
+from txmon.jit import kernel, prefetch
 
 ACCEPTED, DUPLICATE, CONFLICT, TOO_LATE = range(4)
 DAY_US = 86_400_000_000
@@ -28,6 +28,9 @@ def _admit(table: Words, ids: Words, content: Words, time: I64, verdict: np.ndar
     """`cell`: watermark, entries, horizons of identities and lateness; returns rows done."""
     mask = table.shape[0] - 1
     for i in range(time.shape[0]):
+        ahead = i + AHEAD
+        if ahead < time.shape[0]:
+            prefetch(table, 3 * slot_of(ids[ahead, 0], ids[ahead, 1], mask))
         if cell[1] + 1 > table.shape[0] * 0.7:
             return i
         s = slot_of(ids[i, 0], ids[i, 1], mask)

@@ -12,15 +12,17 @@ import numpy as np
 
 from txmon.engine import state as st
 from txmon.engine.advance import advance
-from txmon.engine.hashing import rehash
-from txmon.engine.interner import new_table
 from txmon.engine.layout import GroupLayout
 from txmon.engine.lookback import count_times, list_times, lookback
-from txmon.engine.slab import D_COLUMNS, D_DISTINCT
+from txmon.engine.slab import D_COLUMNS, D_DISTINCT, move_last
 from txmon.engine.treap import DEPTH_MAX, NODE_COLUMNS
 from txmon.errors import StateError
 
 _SUM_SAFE = 2**62
+_SMALL_TABLE = 2**14  # slots
+_LINES_MAX = 2**30  # lines times distinct counts: the table of last occurrences has 31 bits for them
+# An array that must grow becomes so many times as long while it has less than so many bytes.
+_GROWTH = ((2**21, 8.0), (2**27, 4.0), (2**30, 2.0))
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ class Group:
         self._perm = np.empty(0, np.int64)
         self._line = np.empty(0, np.int64)
         self._keys = np.empty((0, len(layout.fresh_line)), np.int64)
-        self._table = new_table(1024 if self._L.dims[D_DISTINCT] else 2)
+        self._table = _empty_table(1024 if self._L.dims[D_DISTINCT] else 2)
         self._free = np.full(64, -1, np.int64)
         self._nodes = np.empty((0, NODE_COLUMNS), np.int64)
         self._meta = np.zeros(st.META_CELLS, np.int64)
@@ -128,10 +130,10 @@ class Group:
         """Bytes of the arrays in use, by part."""
         return {
             "rows": int(self._meta[st.M_ROWS]) * self._rows.shape[1] * 8,
-            "positions": self._perm.nbytes,
+            "positions": min(len(self._perm), int(self._meta[st.M_ROWS])) * 8,
             "keys": int(self._meta[st.M_LINES]) * self._keys.shape[1] * 8 + self._line.nbytes,
             "distinct": self._table.nbytes if self._L.dims[D_DISTINCT] else 0,
-            "nodes": self._nodes.nbytes,
+            "nodes": int(self._meta[st.M_NODES]) * self._nodes.shape[1] * 8,
         }
 
     # -- arrays --------------------------------------------------------------------------------------
@@ -184,13 +186,16 @@ class Group:
         elif reason == st.FAIL_PERM:
             self._perm = _longer(self._perm, len(self._rows))
         elif reason == st.FAIL_HASH:
-            table = new_table(self._table.shape[0] * 2)
-            rehash(self._table, table)
+            # few keys stay few: a small table is spared most of its moves
+            table = _empty_table(len(self._table) * (4 if len(self._table) < _SMALL_TABLE else 2))
+            move_last(self._table, table)
             self._table = table
         elif reason == st.FAIL_NODES:
             self._nodes = _longer(self._nodes)
         elif reason == st.FAIL_LINES:
-            self._keys = _longer(self._keys, max(64, int(len(self._keys) * 1.5)))
+            if len(self._keys) * self._L.dims[D_DISTINCT] >= _LINES_MAX:
+                raise StateError("too many keys for one window group; split the stream by entity")
+            self._keys = _longer(self._keys)
         elif reason == st.FAIL_BUFFER:
             self._buffer = np.zeros(len(self._buffer) * 4, np.int64)
         else:
@@ -205,7 +210,7 @@ class Group:
             "perm": self._perm[: self._meta[st.M_ROWS]].copy(),
             "line": self._line.copy(),
             "keys": self._keys[: self._meta[st.M_LINES]].copy(),
-            "table": self._table[self._table[:, 2] >= 0],
+            "table": self._table[self._table[:, 1] != 0],
             "free": self._free.copy(),
             "nodes": self._nodes[: self._meta[st.M_NODES]].copy(),
             "meta": self._meta.copy(),
@@ -230,8 +235,8 @@ class Group:
         slots = len(self._table)
         while len(arrays["table"]) > slots * 0.6:
             slots *= 2
-        self._table = new_table(slots)
-        rehash(arrays["table"], self._table)
+        self._table = _empty_table(slots)
+        move_last(arrays["table"], self._table)
         self._free = arrays["free"].copy()
         self._nodes = _room(arrays["nodes"], 0)
         self._meta = arrays["meta"].copy()
@@ -240,10 +245,20 @@ class Group:
 
 
 def _longer(array: np.ndarray, length: int | None = None) -> np.ndarray:
-    """Return a copy with more room; new cells are not touched, so they cost memory only when used."""
-    grown = np.empty((length or max(1024, int(len(array) * 1.6)), *array.shape[1:]), array.dtype)
+    """Return a copy with more room.
+
+    New cells are not touched, so they cost memory only when used: small arrays are given plenty, since
+    what a copy costs is the first touch of its pages.
+    """
+    times = next((factor for limit, factor in _GROWTH if array.nbytes < limit), 1.6)
+    grown = np.empty((length or max(64, int(len(array) * times)), *array.shape[1:]), array.dtype)
     grown[: len(array)] = array
     return grown
+
+
+def _empty_table(slots: int) -> np.ndarray:
+    """Return a table of last occurrences without any; `slots` is a power of two."""
+    return np.zeros((slots, 2), np.int64)
 
 
 def _room(array: np.ndarray, at_least: int) -> np.ndarray:

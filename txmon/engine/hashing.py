@@ -13,9 +13,10 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from txmon.jit import inline, kernel
+from txmon.jit import inline, kernel, prefetch
 
 Words = npt.NDArray[np.int64]
+AHEAD = 12  # rows: how early a slot of a table is asked for, about the time that memory takes to answer
 
 _V0, _V1 = np.uint64(0x736F6D6570736575), np.uint64(0x646F72616E646F6D)
 _V2, _V3 = np.uint64(0x6C7967656E657261), np.uint64(0x7465646279746573)
@@ -120,6 +121,9 @@ def intern_words(table: Words, words: Words, next_code: int, codes: Words, fresh
     mask = table.shape[0] - 1
     count = 0
     for i in range(words.shape[0]):
+        ahead = i + AHEAD
+        if ahead < words.shape[0]:
+            prefetch(table, 3 * slot_of(words[ahead, 0], words[ahead, 1], mask))
         a, b = words[i, 0], words[i, 1]
         s = slot_of(a, b, mask)
         while True:

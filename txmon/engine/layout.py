@@ -47,6 +47,8 @@ _PARTS = {
     st.OP_LAG: "",
     st.OP_QUANTILE: "t",
 }
+# operations that do not read how many rows an entry counts
+_UNCOUNTED = frozenset({st.OP_DISTINCT, st.OP_FIRST, st.OP_LAST, st.OP_LAG})
 _START_VALUE = {"x": -1, "i": -1, "t": -1}
 
 
@@ -93,6 +95,11 @@ def measure_of(feature: Feature) -> Measure:
 def _window(feature: Feature) -> Window:
     w = feature.window
     return Window(w.name.removesuffix("_prior"), w.on, w.key, w.span_us, w.calendar)
+
+
+def _signed(word: int) -> int:
+    """The same 64 bits as a signed number."""
+    return word - (1 << 64) if word >> 63 else word
 
 
 class _Columns:
@@ -145,15 +152,13 @@ def build_layout(features: Sequence[Feature], money_scale: int, months: st.I64) 
         distinct.update({m} if op == st.OP_DISTINCT else ())
         if cal[w] == st.CAL_PREV_MONTH:
             continue
-        parts.setdefault((m, w), set()).update(_PARTS[op])
+        parts.setdefault((m, w), set()).update(_PARTS[op], "" if op in _UNCOUNTED else "n")
         top.update({m} if op == st.OP_MAX else ())
         bottom.update({m} if op == st.OP_MIN else ())
         last.update({m} if op in (st.OP_LAST, st.OP_LAG) else ())
     distinct = {m for m in distinct if any("d" in p for (mm, _), p in parts.items() if mm == m)}
 
-    nmask = max(1, -(-nm // 64))
-    nsuper = -(-len(distinct) // 64)
-    value_column = 2 + nsuper + nmask
+    value_column = st.BITS + max(1, -(-(nm + len(distinct)) // 64))
     row = _Columns(value_column + len(layout.values))
     line = _Columns(st.KEY_COLUMNS)
     line.values[st.HEAD] = st.TIME_MIN
@@ -173,8 +178,8 @@ def build_layout(features: Sequence[Feature], money_scale: int, months: st.I64) 
     for number, key in enumerate(sorted(parts)):
         entry[key] = number
         for part, size in _CELLS.items():
-            wanted = part == "n" or part in parts[key]
-            cells[part].append(line.take(size, _START_VALUE.get(part, 0)) if wanted else -1)
+            taken = part in parts[key]
+            cells[part].append(line.take(size, _START_VALUE.get(part, 0)) if taken else -1)
     treaps = sum(o >= 0 for o in cells["t"])
 
     f_cache = np.full(nf, -1, np.int64)
@@ -207,13 +212,48 @@ def build_layout(features: Sequence[Feature], money_scale: int, months: st.I64) 
     layout.fresh_line = ints(line.values)
     # lag looks at the row before the current one, so it is read before that arrives
     prior = np.array([f.window.prior or f.agg == "lag" for f in layout.features], np.bool_)
+
+    def step(m: int, w: int) -> list[int]:
+        """The P_* of an entry."""
+        e, super_bit = int(entry[m, w]), nm + number_of_distinct.get(m, 0)
+        value = -1 if layout.measures[m].arg is None else int(mval[m])
+        rare = any(cells[part][e] >= 0 for part in "qxit")
+        return [
+            st.BITS + (m >> 6),
+            _signed(1 << (m & 63)),
+            value,
+            *(cells[part][e] for part in "nsd"),
+            st.BITS + (super_bit >> 6),
+            _signed(1 << (super_bit & 63)),
+            int(rare),
+            m,
+            w,
+            e,
+        ]
+
+    def read(f: int) -> list[int]:
+        """The R_* of a feature."""
+        op, m, w = triples[f]
+        if f_cache[f] < 0:
+            e = int(entry[m, w])
+            if op in (st.OP_COUNT, st.OP_DISTINCT):
+                return [st.READ_CELL, f, cells["n" if op == st.OP_COUNT else "d"][e], -1]
+            if op == st.OP_SUM:
+                return [st.READ_SUM, f, cells["s"][e], cells["n"][e]]
+        return [st.READ_OTHER, f, -1, -1]
+
+    def table(rows: Sequence[list[int]], columns: int) -> st.I64:
+        return np.array(rows, np.int64).reshape(len(rows), columns)
+
+    mval = ints([-1 if m.arg is None else value_column + layout.values.index(m.arg) for m in layout.measures])
+    in_windows = [(m, w) for w in range(nw) for m in measures_of.get(w, [])]
+    # those of one kind together, so that the processor guesses the way through them
+    reads = sorted((read(f) for f in range(nf)), key=lambda r: r[st.R_KIND])
     layout.arrays = st.Layout(
         span=ints([w.span_us for w in layout.windows]),
         cal=cal,
         woff=woff,
-        mval=ints(
-            [-1 if m.arg is None else value_column + layout.values.index(m.arg) for m in layout.measures]
-        ),
+        mval=mval,
         mvalid=ints(valid),
         mdist=ints([number_of_distinct.get(m, -1) for m in range(nm)]),
         mmax=mmax,
@@ -222,6 +262,7 @@ def build_layout(features: Sequence[Feature], money_scale: int, months: st.I64) 
         mmint=mmint,
         mlast=mlast,
         m_last_list=np.flatnonzero(mlast >= 0),
+        m_distinct=ints(sorted(distinct)),
         mfloat=ints([int(m.is_float) for m in layout.measures]),
         mp10=np.array([10.0**s for s in scale]),
         entry=entry,
@@ -229,6 +270,8 @@ def build_layout(features: Sequence[Feature], money_scale: int, months: st.I64) 
         mwin=mwin,
         wmptr=wmptr,
         wm=wm,
+        leave=table([step(m, w) for m, w in in_windows], 12),
+        arrive=table([step(m, w) for m, w in sorted(parts)], 12),
         e_n=ints(cells["n"]),
         e_s=ints(cells["s"]),
         e_q=ints(cells["q"]),
@@ -238,8 +281,8 @@ def build_layout(features: Sequence[Feature], money_scale: int, months: st.I64) 
         e_f=ints(cells["f"]),
         e_t=ints(cells["t"]),
         fresh=layout.fresh_line,
-        f_prior_list=np.flatnonzero(prior),
-        f_present_list=np.flatnonzero(~prior),
+        read_prior=table([r for r in reads if prior[r[st.R_FEATURE]]], 4),
+        read_present=table([r for r in reads if not prior[r[st.R_FEATURE]]], 4),
         f_all=np.ones(nf, np.int64),
         f_op=ints([op for op, _, _ in triples]),
         f_m=ints([m for _, m, _ in triples]),
@@ -248,6 +291,6 @@ def build_layout(features: Sequence[Feature], money_scale: int, months: st.I64) 
         f_q=np.array([0.5 if f.quantile is None else f.quantile for f in layout.features]),
         f_cache=f_cache,
         months=months,
-        dims=ints([len(row.values), 2, 2 + nsuper, nmask, value_column, len(distinct), treaps]),
+        dims=ints([len(row.values), nm, value_column, len(distinct), treaps]),
     )
     return layout

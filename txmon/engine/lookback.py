@@ -163,11 +163,11 @@ def scan_window(
         p += 1
         S.meta[M_SCANNED] += 1
         o = S.rows[r, 1]
-        if o > newest or ((prior or op == OP_LAG) and o == newest) or not masked(L, S, r, m):
+        if o > newest or ((prior or op == OP_LAG) and o == newest) or not masked(S, r, m):
             continue
         v = S.rows[r, c] if c >= 0 else np.int64(0)
         if op == OP_LAG:
-            found, best = masked(L, S, r, L.mvalid[m]), v
+            found, best = masked(S, r, L.mvalid[m]), v
         elif op == OP_LAST or not found or (op == OP_MIN and v < best) or (op == OP_MAX and v > best):
             best, found = v, True
         if keep:
@@ -209,7 +209,7 @@ def _slide_row(L: Layout, S: State, r: int, w: int, sign: int, work: Work, stamp
     """Add (or take away) one row to the running aggregates of window `w`."""
     for j in range(L.wmptr[w], L.wmptr[w + 1]):
         m = L.wm[j]
-        if not masked(L, S, r, m):
+        if not masked(S, r, m):
             continue
         e = L.entry[m, w]
         v = S.rows[r, L.mval[m]] if L.mval[m] >= 0 else np.int64(0)

@@ -10,6 +10,7 @@ import numpy as np
 
 from txmon.engine.hashing import slot_of
 from txmon.engine.state import (
+    BITS,
     FAIL_BUFFER,
     FAIL_HASH,
     FAIL_PERM,
@@ -29,9 +30,9 @@ from txmon.engine.state import (
     Layout,
     State,
 )
-from txmon.jit import inline
+from txmon.jit import inline, kernel
 
-D_COLUMNS, D_SUPER, D_MASK, D_MASKS, D_VALUE, D_DISTINCT, D_TREAPS = range(7)
+D_COLUMNS, D_MEASURES, D_VALUE, D_DISTINCT, D_TREAPS = range(5)
 FIRST_LENGTH = 2
 
 
@@ -69,23 +70,34 @@ def position_after(S: State, k: int, t: int) -> int:
 
 
 @inline
+def holds_last(S: State, s: int, a: int, value: int) -> bool:
+    """True if slot `s` is the one of (key and distinct `a`, value)."""
+    return S.table[s, 1] >> 32 == a + 1 and S.table[s, 0] == value
+
+
+@inline
 def find_last(S: State, a: int, value: int) -> int:
     """Slot of (key and distinct `a`, value) in the table of last occurrences, or the empty slot for it."""
     mask = S.table.shape[0] - 1
     s = slot_of(a, value, mask)
-    while S.table[s, 2] >= 0 and (S.table[s, 0] != a or S.table[s, 1] != value):
+    while S.table[s, 1] != 0 and not holds_last(S, s, a, value):
         s = (s + 1) & mask
     return s
 
 
 @inline
+def last_number(S: State, s: int) -> int:
+    """Low 32 bits of the row number in a slot: enough for `physical`, since no slab is that long."""
+    return S.table[s, 1] & 0xFFFFFFFF
+
+
+@inline
 def set_last(S: State, s: int, a: int, value: int, number: int) -> None:
     """Write an entry into the slot that `find_last` returned."""
-    if S.table[s, 2] < 0:
+    if S.table[s, 1] == 0:
         S.meta[M_HASH] += 1
-    S.table[s, 0] = a
-    S.table[s, 1] = value
-    S.table[s, 2] = number
+    S.table[s, 0] = value
+    S.table[s, 1] = ((a + 1) << 32) | (number & 0xFFFFFFFF)
 
 
 @inline
@@ -96,37 +108,50 @@ def drop_last(S: State, s: int) -> None:
     hole = s
     j = s
     while True:
-        S.table[hole, 2] = -1
+        S.table[hole, 1] = 0
         while True:
             j = (j + 1) & mask
-            if S.table[j, 2] < 0:
+            if S.table[j, 1] == 0:
                 return
-            home = slot_of(S.table[j, 0], S.table[j, 1], mask)
+            home = slot_of((S.table[j, 1] >> 32) - 1, S.table[j, 0], mask)
             # the entry may move back only if its home does not lie behind the hole
             if ((j - home) & mask) >= ((j - hole) & mask):
                 break
         S.table[hole, 0] = S.table[j, 0]
         S.table[hole, 1] = S.table[j, 1]
-        S.table[hole, 2] = S.table[j, 2]
         hole = j
 
 
+@kernel
+def move_last(old: I64, new: I64) -> None:
+    """Enter the last occurrences in `old` into the table `new`, which has room for them."""
+    mask = new.shape[0] - 1
+    for i in range(old.shape[0]):
+        if old[i, 1] != 0:
+            s = slot_of((old[i, 1] >> 32) - 1, old[i, 0], mask)
+            while new[s, 1] != 0:
+                s = (s + 1) & mask
+            new[s, 0] = old[i, 0]
+            new[s, 1] = old[i, 1]
+
+
 @inline
-def masked(L: Layout, S: State, r: int, m: int) -> bool:
+def masked(S: State, r: int, m: int) -> bool:
     """True if line `r` counts for measure `m`."""
-    return (S.rows[r, L.dims[D_MASK] + (m >> 6)] >> (m & 63)) & 1 != 0
+    return (S.rows[r, BITS + (m >> 6)] >> (m & 63)) & 1 != 0
 
 
 @inline
 def superseded(L: Layout, S: State, r: int, d: int) -> bool:
     """True if a later row of the key has the same value for distinct count `d`."""
-    return (S.rows[r, L.dims[D_SUPER] + (d >> 6)] >> (d & 63)) & 1 != 0
+    return masked(S, r, L.dims[D_MEASURES] + d)
 
 
 @inline
 def supersede(L: Layout, S: State, r: int, d: int) -> None:
     """Mark line `r` as followed by the same value."""
-    S.rows[r, L.dims[D_SUPER] + (d >> 6)] |= np.int64(1) << (d & 63)
+    b = L.dims[D_MEASURES] + d
+    S.rows[r, BITS + (b >> 6)] |= np.int64(1) << (b & 63)
 
 
 @inline
@@ -141,9 +166,9 @@ def forget(L: Layout, S: State, k: int, bound: int) -> None:
         if nd > 0:
             for m in range(L.mval.shape[0]):
                 d = L.mdist[m]
-                if d >= 0 and masked(L, S, r, m) and not superseded(L, S, r, d):
+                if d >= 0 and masked(S, r, m) and not superseded(L, S, r, d):
                     s = find_last(S, k * nd + d, S.rows[r, L.mval[m]])
-                    if S.table[s, 2] >= 0:
+                    if S.table[s, 1] != 0:
                         drop_last(S, s)
         p += 1
     S.keys[k, SFIRST] = p
@@ -226,13 +251,14 @@ def write_row(L: Layout, S: State, k: int, values: tuple[int, int], masks: I64, 
     r = physical(S, k, number)
     S.rows[r, 0] = values[0]
     S.rows[r, 1] = values[1]
-    for j in range(L.dims[D_SUPER], L.dims[D_MASK]):
-        S.rows[r, j] = 0
+    c = L.dims[D_VALUE]
     for j in range(masks.shape[0]):
-        S.rows[r, L.dims[D_MASK] + j] = masks[j]
+        S.rows[r, BITS + j] = masks[j]
+    for j in range(BITS + masks.shape[0], c):
+        S.rows[r, j] = 0
     for j in range(vals.shape[0]):
-        S.rows[r, L.dims[D_VALUE] + j] = vals[j]
-    for j in range(L.dims[D_VALUE] + vals.shape[0], L.dims[D_COLUMNS]):
+        S.rows[r, c + j] = vals[j]
+    for j in range(c + vals.shape[0], S.rows.shape[1]):
         S.rows[r, j] = -1
     S.keys[k, NEXT] = number + 1
     return number

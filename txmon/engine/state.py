@@ -3,7 +3,7 @@
 A group holds the windows of one key (say `payer`). Per key it keeps a slab of rows in order of arrival
 (a ring buffer whose length is a power of two) and a line of numbers: cursors and running aggregates.
 
-    row   [time, order, superseded bits.., mask bits.., values.., stack links..]
+    row   [time, order, bits (masks, then "superseded")..., values.., stack links..]
     key   [slab start, slab length, first row kept, next row, sorted first, sorted next, head time,
            permuted?, then per window (cursor, time at cursor), then aggregates]
 
@@ -25,6 +25,8 @@ F64 = npt.NDArray[np.float64]
 TIME_MIN = np.iinfo(np.int64).min
 TIME_MAX = np.iinfo(np.int64).max
 
+# columns of a row before its values
+TIME, ORDER, BITS = range(3)
 # columns of a key's line
 START, LENGTH, FIRST, NEXT, SFIRST, SNEXT, HEAD, PERMUTED, KEY_COLUMNS = range(9)
 # cells of `meta`
@@ -37,6 +39,14 @@ OP_COUNT, OP_DISTINCT, OP_SUM, OP_AVG, OP_MIN, OP_MAX = range(6)
 OP_STDDEV_POP, OP_STDDEV_SAMP, OP_FIRST, OP_LAST, OP_LAG, OP_QUANTILE = range(6, 12)
 
 ACC_COLUMNS = 6  # cells of an accumulator in `lookback`
+# What the kernels run for an entry, gathered so that it lies in one or two cache lines: row column and bit
+# of its mask, row column of its value, offsets of count, sum and distinct count, row column and bit of
+# "superseded", whether it has any rarer part, and its measure, window and number.
+P_WORD, P_BIT, P_VALUE, P_N, P_S, P_D, P_SUPER_WORD, P_SUPER_BIT, P_RARE, P_M, P_W, P_ENTRY = range(12)
+# How a feature is read: a cell as it is, a sum (unknown while the count is 0), or by `read_feature`; then
+# the feature, the cell and the cell of the count.
+R_KIND, R_FEATURE, R_CELL, R_N = range(4)
+READ_CELL, READ_SUM, READ_OTHER = range(3)
 CAL_SPAN, CAL_MONTH, CAL_PREV_MONTH = 0, 1, 2
 
 
@@ -55,6 +65,7 @@ class Layout(NamedTuple):
     mmint: I64
     mlast: I64  # per measure: offset of the position of its last row, -1 without
     m_last_list: I64  # measures whose last row is remembered
+    m_distinct: I64  # measures with a distinct count, in order of its number
     mfloat: I64  # per measure: 1 where the value is an order-preserving image of a double
     mp10: F64  # per measure: 10**scale of its integers
     entry: I64  # (measures, windows): entry number, -1 without
@@ -62,6 +73,8 @@ class Layout(NamedTuple):
     mwin: I64
     wmptr: I64  # per window: start in wm of its measures
     wm: I64
+    leave: I64  # (entries, P_*) in order of `wm` ..
+    arrive: I64  # .. and in order of `mwin`
     e_n: I64  # per entry: offset of the count; sums take two cells; -1 without
     e_s: I64
     e_q: I64
@@ -71,8 +84,8 @@ class Layout(NamedTuple):
     e_f: I64
     e_t: I64
     fresh: I64  # a key's line before its first row
-    f_prior_list: I64  # features read without the current row ..
-    f_present_list: I64  # .. and those read with it
+    read_prior: I64  # (features, R_*): those read without the current row ..
+    read_present: I64  # .. and those read with it
     f_all: I64  # ones: every feature is wanted
     f_op: I64  # per feature
     f_m: I64
@@ -81,7 +94,7 @@ class Layout(NamedTuple):
     f_q: F64
     f_cache: I64  # per feature of a prev_month window: offset of (integer, known, month, double), else -1
     months: I64  # starts of months in the entity's zone, us UTC
-    dims: I64  # row columns, then columns and counts as named in `slab`: D_*
+    dims: I64  # columns and counts as named in `slab`: D_*
 
 
 class State(NamedTuple):
@@ -92,7 +105,8 @@ class State(NamedTuple):
     line: I64  # per key code: its line in `keys`, -1 while nothing of it was stored
     keys: I64
     keysf: F64  # the same memory as `keys`
-    table: I64  # (slots, 3): key * distincts + d, value, row number (-1 = empty)
+    # (slots, 2): value, then (1 + line * distincts + d) << 32 | low bits of the row number; 0 = empty
+    table: I64
     free: I64  # per size class: first free slab, -1 = none
     nodes: I64  # (n, 6): value, count, size, left, right, priority
     meta: I64

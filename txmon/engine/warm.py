@@ -40,3 +40,4 @@ def warm_up(say: Callable[[str], None]) -> None:
     group.advance(batch, st.TIME_MIN)
     group.at(key, time, order, np.ones(len(features), np.bool_))
     group.later_times(key, time, order, 10)
+    group.restore(group.snapshot())

@@ -13,22 +13,34 @@ import numpy as np
 from txmon.engine.int128 import add128, neg128, square128
 from txmon.engine.slab import (
     D_DISTINCT,
-    D_MASK,
-    D_MASKS,
+    D_MEASURES,
     find_last,
+    last_number,
     masked,
     number_at,
     physical,
     row_at,
     set_last,
     supersede,
-    superseded,
 )
 from txmon.engine.state import (
+    BITS,
     CAL_MONTH,
     FIRST,
     HEAD,
     I64,
+    P_BIT,
+    P_D,
+    P_ENTRY,
+    P_M,
+    P_N,
+    P_RARE,
+    P_S,
+    P_SUPER_BIT,
+    P_SUPER_WORD,
+    P_VALUE,
+    P_W,
+    P_WORD,
     SNEXT,
     TIME_MAX,
     TIME_MIN,
@@ -90,28 +102,36 @@ def _add_square(S: State, k: int, o: int, v: int, sign: int) -> None:
 
 
 @inline
+def _leave_rare(L: Layout, S: State, k: int, e: int, m: int, r: int, number: int) -> None:
+    """Take line `r` out of the parts of an entry that few features need."""
+    v = S.rows[r, L.mval[m]]
+    if L.e_q[e] >= 0:
+        _add_square(S, k, L.e_q[e], v, -1)
+    if L.e_x[e] >= 0 and S.keys[k, L.e_x[e]] == number:
+        S.keys[k, L.e_x[e]] = S.rows[r, L.mmax[m] + 1]
+    if L.e_i[e] >= 0 and S.keys[k, L.e_i[e]] == number:
+        S.keys[k, L.e_i[e]] = S.rows[r, L.mmin[m] + 1]
+    if L.e_t[e] >= 0:
+        S.keys[k, L.e_t[e]] = treap_remove(S.nodes, S.meta, S.path, S.keys[k, L.e_t[e]], v)
+
+
+@inline
 def _leave(L: Layout, S: State, k: int, w: int, number: int) -> None:
     """Take a row out of window `w`."""
     r = physical(S, k, number)
     for j in range(L.wmptr[w], L.wmptr[w + 1]):
-        m = L.wm[j]
-        if not masked(L, S, r, m):
+        if S.rows[r, L.leave[j, P_WORD]] & L.leave[j, P_BIT] == 0:
             continue
-        e = L.entry[m, w]
-        v = S.rows[r, L.mval[m]] if L.mval[m] >= 0 else 0
-        S.keys[k, L.e_n[e]] -= 1
-        if L.e_s[e] >= 0:
-            _add_sum(S, k, L.e_s[e], -v)
-        if L.e_q[e] >= 0:
-            _add_square(S, k, L.e_q[e], v, -1)
-        if L.e_d[e] >= 0 and not superseded(L, S, r, L.mdist[m]):
-            S.keys[k, L.e_d[e]] -= 1
-        if L.e_x[e] >= 0 and S.keys[k, L.e_x[e]] == number:
-            S.keys[k, L.e_x[e]] = S.rows[r, L.mmax[m] + 1]
-        if L.e_i[e] >= 0 and S.keys[k, L.e_i[e]] == number:
-            S.keys[k, L.e_i[e]] = S.rows[r, L.mmin[m] + 1]
-        if L.e_t[e] >= 0:
-            S.keys[k, L.e_t[e]] = treap_remove(S.nodes, S.meta, S.path, S.keys[k, L.e_t[e]], v)
+        # held in names: the compiler cannot know that a store to a line leaves the layout as it is
+        n, s, d = L.leave[j, P_N], L.leave[j, P_S], L.leave[j, P_D]
+        if n >= 0:
+            S.keys[k, n] -= 1
+        if s >= 0:
+            _add_sum(S, k, s, -S.rows[r, L.leave[j, P_VALUE]])
+        if d >= 0 and S.rows[r, L.leave[j, P_SUPER_WORD]] & L.leave[j, P_SUPER_BIT] == 0:
+            S.keys[k, d] -= 1
+        if L.leave[j, P_RARE] == 1:
+            _leave_rare(L, S, k, L.leave[j, P_ENTRY], L.leave[j, P_M], r, number)
 
 
 @inline
@@ -191,10 +211,10 @@ def _last_occurrence(L: Layout, S: State, k: int, m: int, number: int) -> tuple[
     v, t = S.rows[r, L.mval[m]], S.rows[r, 0]
     a = k * L.dims[D_DISTINCT] + d
     s = find_last(S, a, v)
-    if S.table[s, 2] < 0:
+    if S.table[s, 1] == 0:
         set_last(S, s, a, v, number)
         return True, TIME_MIN
-    other = physical(S, k, S.table[s, 2])
+    other = physical(S, k, last_number(S, s))
     if S.rows[other, 0] > t:
         supersede(L, S, r, d)
         return False, TIME_MIN
@@ -204,14 +224,32 @@ def _last_occurrence(L: Layout, S: State, k: int, m: int, number: int) -> tuple[
 
 
 @inline
+def _enter_rare(
+    L: Layout, S: State, k: int, e: int, c: int, number: int, v: int, in_max: bool, in_min: bool
+) -> None:
+    """Count a row with value `v` (row column `c`) in the parts of an entry that few features need."""
+    if L.e_q[e] >= 0:
+        _add_square(S, k, L.e_q[e], v, 1)
+    if L.e_x[e] >= 0 and in_max:
+        _front(S, k, L.e_x[e], c, 1, number, v)
+    if L.e_i[e] >= 0 and in_min:
+        _front(S, k, L.e_i[e], c, -1, number, v)
+    if L.e_t[e] >= 0:
+        S.keys[k, L.e_t[e]] = treap_insert(S.nodes, S.meta, S.path, S.keys[k, L.e_t[e]], v)
+
+
+@inline
 def enter(L: Layout, S: State, k: int, number: int) -> None:
     """Count a new row in the windows it lies in; `S.lows` are the windows' lower bounds at the head."""
     r = physical(S, k, number)
     t = S.rows[r, 0]
-    for word in range(L.dims[D_MASKS]):
-        bits = np.uint64(S.rows[r, L.dims[D_MASK] + word])
+    measures = L.dims[D_MEASURES]
+    for word in range((measures + 63) >> 6):
+        bits = np.uint64(S.rows[r, BITS + word])
         while bits != 0:
             m = 64 * word + lowest_bit(bits)
+            if m >= measures:  # behind the masks: values of this row that were superseded just now
+                break
             bits &= bits - np.uint64(1)
             c = L.mval[m]
             v = S.rows[r, c] if c >= 0 else 0
@@ -224,23 +262,18 @@ def enter(L: Layout, S: State, k: int, number: int) -> None:
             if L.mmin[m] >= 0:
                 in_min = _stack_place(S, k, L.mmin[m], L.mmint[m], c, -1, number)
             for j in range(L.mwptr[m], L.mwptr[m + 1]):
-                w = L.mwin[j]
+                w = L.arrive[j, P_W]
                 if t <= S.lows[w]:
                     continue
-                e = L.entry[m, w]
-                S.keys[k, L.e_n[e]] += 1
-                if L.e_s[e] >= 0:
-                    _add_sum(S, k, L.e_s[e], v)
-                if L.e_q[e] >= 0:
-                    _add_square(S, k, L.e_q[e], v, 1)
-                if L.e_d[e] >= 0 and newest and previous <= S.lows[w]:
-                    S.keys[k, L.e_d[e]] += 1
-                if L.e_x[e] >= 0 and in_max:
-                    _front(S, k, L.e_x[e], c, 1, number, v)
-                if L.e_i[e] >= 0 and in_min:
-                    _front(S, k, L.e_i[e], c, -1, number, v)
-                if L.e_t[e] >= 0:
-                    S.keys[k, L.e_t[e]] = treap_insert(S.nodes, S.meta, S.path, S.keys[k, L.e_t[e]], v)
+                n, s, d = L.arrive[j, P_N], L.arrive[j, P_S], L.arrive[j, P_D]
+                if n >= 0:
+                    S.keys[k, n] += 1
+                if s >= 0:
+                    _add_sum(S, k, s, v)
+                if d >= 0 and newest and previous <= S.lows[w]:
+                    S.keys[k, d] += 1
+                if L.arrive[j, P_RARE] == 1:
+                    _enter_rare(L, S, k, L.arrive[j, P_ENTRY], c, number, v, in_max, in_min)
 
 
 @inline
@@ -264,7 +297,7 @@ def shift_positions(L: Layout, S: State, k: int, q: int) -> None:
             if L.e_f[e] < 0:
                 continue
             if q <= S.keys[k, L.e_f[e]]:
-                if inside and masked(L, S, r, m):
+                if inside and masked(S, r, m):
                     S.keys[k, L.e_f[e]] = q
                 elif q < S.keys[k, L.e_f[e]]:
                     S.keys[k, L.e_f[e]] += 1
@@ -273,7 +306,7 @@ def shift_positions(L: Layout, S: State, k: int, q: int) -> None:
         if o >= 0:
             if q <= S.keys[k, o]:
                 S.keys[k, o] += 1
-            elif masked(L, S, r, m):
+            elif masked(S, r, m):
                 S.keys[k, o] = q
 
 
@@ -283,7 +316,7 @@ def note_last(L: Layout, S: State, k: int, position: int) -> None:
     r = row_at(S, k, position)
     for j in range(L.m_last_list.shape[0]):
         m = L.m_last_list[j]
-        if masked(L, S, r, m):
+        if masked(S, r, m):
             S.keys[k, L.mlast[m]] = position
 
 
