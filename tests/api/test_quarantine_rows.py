@@ -100,7 +100,12 @@ def test_a_fix_that_does_not_help_leaves_the_row_open(api: Api) -> None:
 
 def test_a_row_is_given_up_with_a_reason(api: Api) -> None:
     row, key = one_row(api), api.person("analyst")
-    problem(api.post(f"/v1/quarantine/{row}/drop", key, json={}), 422, "invalid")
+    for bad in ({}, {"reason": ""}, {"reason": " \n "}, {"reason": "a\0b"}, {"reason": "a\ud800"}):
+        body = json.dumps(bad).encode()
+        answer = api.post(
+            f"/v1/quarantine/{row}/drop", key, content=body, headers={"content-type": "application/json"}
+        )
+        problem(answer, 422, "invalid")
     assert (
         api.post(f"/v1/quarantine/{row}/drop", key, json={"reason": "a test of the source"}).json()["state"]
         == "dropped"

@@ -16,6 +16,8 @@ from txmon.api.cards import holds_card
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _PRINTED = r"^[^\x00-\x1f\x7f]*$"
+# lines of text that are not blank
+_WRITTEN = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*[^\x00-\x20\x7f][^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$"
 
 
 def _no_card(text: str) -> str:
@@ -46,7 +48,8 @@ Named = Annotated[
 ]  # an id or name of theirs
 Word = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,79}$")]  # an id of ours
 Reason = Annotated[
-    str, Field(min_length=1, max_length=2000, pattern=r"\S", examples=["seen with the customer's contract"]),
+    str,
+    Field(min_length=1, max_length=2000, pattern=_WRITTEN, examples=["seen with the customer's contract"]),
     AfterValidator(_no_card),
 ]  # fmt: skip
 Moment = Annotated[AwareDatetime, Field(examples=["2026-01-05T12:00:00Z"])]
