@@ -21,7 +21,7 @@ from txmon.errors import StateError
 from txmon.model.rates import Rates
 from txmon.rules.ir import Plan, Rule
 
-SNAPSHOT_FORMAT = 2
+SNAPSHOT_FORMAT = 3
 
 
 @dataclass(frozen=True)
