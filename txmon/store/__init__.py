@@ -16,6 +16,8 @@
         outbox.mark(tx, ids, state); outbox.forget(tx, before_us)
         answers.put(tx, owner, key, Answer(request_hash, status, headers, body, created_us))
         answers.expire(tx, now_us)
+        aliases.add(tx, {new token: kept token}, now_us); aliases.drop(tx, ids)
+    aliases.load(conn, into); aliases.counts(conn); aliasuse.prune(store, keep_us)
     journal.warm()                   compiles the hashing kernels before the first batch needs them
     journal.head(store) -> (seq, head)
     journal.read(store, from_seq=1, to_seq=None, kinds=None) -> Iterator[Entry]; Entry.table | Entry.document
