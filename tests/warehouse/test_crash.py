@@ -59,6 +59,7 @@ def test_killed_at_random(tmp_path: Path) -> None:
 def _every_point(monkeypatch: pytest.MonkeyPatch, folder: Path, copies: Path) -> None:
     """Copy the warehouse as a crash would leave it, before and after everything that changes its files."""
     counter = iter(range(10_000))
+    monkeypatch.setattr(files, "_AT_ONCE", 1)  # a folder is copied while nothing else moves in it
 
     def watched(owner: Any, attribute: str) -> None:
         real: Callable[..., Any] = getattr(owner, attribute)

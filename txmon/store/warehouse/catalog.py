@@ -86,6 +86,8 @@ def _meaning(error: Any, doing: str) -> StoreError:
     text = str(error)
     if "lock on file" in text:
         return WriterActive(f"{doing}: another process has it open; stop that one, or ask it")
+    if isinstance(error, duckdb.InterruptException):
+        return StoreUnavailable(f"{doing}: interrupted; what was committed is there")
     if "No space left" in text or isinstance(error, duckdb.OutOfMemoryException):
         return StoreUnavailable(f"{doing}: no room on the disk or in memory; the journal is not touched")
     return WarehouseDamaged(f"{doing}: DuckDB says {type(error).__name__}; {REMEDY}")

@@ -9,7 +9,8 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date
 from hashlib import file_digest, sha256
@@ -24,6 +25,7 @@ from txmon.store.warehouse import layout
 
 _SUFFIX = ".new"
 _GROUP_ROWS = 122_880  # what DuckDB gives a thread at a time
+_AT_ONCE = 4  # files being written: each waits for the disk most of the time
 REMEDY = "run `txmon store rebuild`"
 
 
@@ -76,6 +78,22 @@ def write(folder: Path, day: date, number: int, table: pa.Table) -> File:
             sync(path.parent.parent)
     ends = pc.min_max(table.column("ingest_seq")).as_py()
     return File(number, name, day, len(table), size, digest, ends["min"], ends["max"])
+
+
+def write_days(folder: Path, days: Iterable[tuple[date, pa.Table]], number: int) -> list[File]:
+    """Write events to new files, one a day, numbered on from `number`; several at once, as disks like it.
+
+    Raises:
+        StoreUnavailable: the disk is full or fails; none of them is left.
+    """
+    numbered = [(day, number + i, table) for i, (day, table) in enumerate(days)]
+    try:
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            return list(pool.map(lambda each: write(folder, *each), numbered))
+    except BaseException:
+        with suppress(StoreUnavailable):  # what is left is removed at the next opening
+            remove(folder, [layout.file_name(day, taken) for day, taken, _ in numbered])
+        raise
 
 
 def read(folder: Path, file: File) -> pa.Table:

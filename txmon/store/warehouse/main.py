@@ -239,9 +239,9 @@ class Warehouse:
                 self._mark, seq=last.seq, head=last.head, events=last.first_event_seq + last.event_count
             )
             with self._new_files() as new:
-                for day, events in split.by_day(split.events_of(entries)):
-                    new.append(files.write(self.folder, day, mark.next_file, events))
-                    mark = replace(mark, next_file=mark.next_file + 1)
+                days = split.by_day(split.events_of(entries))
+                new += files.write_days(self.folder, days, mark.next_file)
+                mark = replace(mark, next_file=mark.next_file + len(new))
                 with self._transaction():
                     self._commit_files([], new, mark)
                     catalog.insert(self._con, "hits", hits)
