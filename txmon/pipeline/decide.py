@@ -109,6 +109,20 @@ def _work_of_hits(applied: Applied, work: np.ndarray) -> np.ndarray:
     return found
 
 
+@dataclass(frozen=True)
+class _Columns:
+    """Events of a batch as lists; `starts`: the first row of each work, and one behind the last."""
+
+    starts: list[int]
+    line: list[int]
+    source: list[str]
+    event_id: list[str]
+    verdict: list[int]
+    seq: list[int]
+    late: list[bool]
+    warming: list[bool]
+
+
 class _Rows:
     """Makes the rows of a work's outcome when somebody asks for them."""
 
@@ -124,19 +138,16 @@ class _Rows:
         self._batch, self._applied, self._refused, self._stored = batch, applied, refused, stored
         self._rules, self._earlier = rules, earlier
         self._hits: dict[int, list[dict[str, Any]]] | None = None
+        self._columns: _Columns | None = None
 
     def of(self, work: int) -> list[RowOutcome]:
         """Rows of one work, in the order of its payloads."""
-        places = self._batch.event_place
-        rows = np.flatnonzero(places.work == work)
-        found = [
-            (int(places.line[row]), answer)
-            for row, answer in zip(rows.tolist(), self._events(rows), strict=True)
-            if answer is not None
-        ]
-        found += [(row.index, row) for row in self._bad(work)]
-        found.sort(key=lambda pair: pair[0])
-        return [row for _, row in found]
+        columns = self._read()
+        answers = self._events(columns, range(columns.starts[work], columns.starts[work + 1]))
+        bad = self._bad(work) if len(self._refused.work) else []
+        if bad:
+            answers = sorted([*answers, *bad], key=lambda row: row.index)
+        return answers
 
     def refused(self, work: int) -> list[Refused]:
         """Refused rows of one work."""
@@ -145,31 +156,46 @@ class _Rows:
         reasons, raws = (column.to_pylist() for column in table.columns)
         return [Refused(*row) for row in zip(self._refused.line[rows].tolist(), reasons, raws, strict=True)]
 
-    def _events(self, rows: np.ndarray) -> list[RowOutcome | None]:
-        applied, places = self._applied, self._batch.event_place
-        names = self._batch.events.select(["source", "event_id"]).take(pa.array(rows))
-        keys = list(zip(*(column.to_pylist() for column in names.columns), strict=True))
-        seen = [key for key, row in zip(keys, rows, strict=True) if applied.verdict[row] == dedup.DUPLICATE]
+    def _read(self) -> _Columns:
+        """What rows are made of, as plain values: once a batch, whoever asks first."""
+        if self._columns is None:
+            batch, applied = self._batch, self._applied
+            works = np.arange(len(batch.works) + 1)
+            self._columns = _Columns(
+                # events stand in the order of their works
+                np.searchsorted(batch.event_place.work, works).tolist(),
+                batch.event_place.line.tolist(),
+                batch.events.column("source").to_pylist(),
+                batch.events.column("event_id").to_pylist(),
+                applied.verdict.tolist(),
+                applied.seq.tolist(),
+                applied.late.tolist(),
+                applied.warming.tolist(),
+            )
+        return self._columns
+
+    def _events(self, columns: _Columns, rows: range) -> list[RowOutcome]:
+        """Answers of accepted events and duplicates; the others are among the refused rows."""
+        names = [(columns.source[row], columns.event_id[row]) for row in rows]
+        seen = [
+            name for name, row in zip(names, rows, strict=True) if columns.verdict[row] == dedup.DUPLICATE
+        ]
         before = self._earlier(seen) if seen else {}
-        answers: list[RowOutcome | None] = []
-        for (source, event_id), row in zip(keys, rows.tolist(), strict=True):
-            line, verdict = int(places.line[row]), applied.verdict[row]
-            if verdict == dedup.ACCEPTED:
-                answers.append(self._accepted(line, source, event_id, row))
-            elif verdict == dedup.DUPLICATE:
-                known = before.get((source, event_id), ALLOW)
+        answers = []
+        for name, row in zip(names, rows, strict=True):
+            line = columns.line[row]
+            if columns.verdict[row] == dedup.ACCEPTED:
+                answers.append(self._accepted(columns, line, name, row))
+            elif columns.verdict[row] == dedup.DUPLICATE:
+                known = before.get(name, ALLOW)
                 answers.append(
-                    RowOutcome(
-                        line, source, event_id, DUPLICATE, recommendation=known, reason_code="duplicate"
-                    )
+                    RowOutcome(line, *name, DUPLICATE, recommendation=known, reason_code="duplicate")
                 )
-            else:
-                answers.append(None)  # it is among the refused rows
         return answers
 
-    def _accepted(self, line: int, source: str, event_id: str, row: int) -> RowOutcome:
-        seq = int(self._applied.seq[row])
-        hits = self._hits_by_event().get(seq, [])
+    def _accepted(self, columns: _Columns, line: int, name: tuple[str, str], row: int) -> RowOutcome:
+        seq = columns.seq[row]
+        hits = self._hits_by_event().get(seq, []) if len(self._applied.hits) else []
         advice = ALLOW
         alerts: list[str] = []
         for hit in hits:
@@ -181,12 +207,11 @@ class _Rows:
             advice = max(advice, hit.get("recommendation", ALLOW), key=_RANK.__getitem__)
         return RowOutcome(
             line,
-            source,
-            event_id,
+            *name,
             ACCEPTED,
             ingest_seq=seq,
-            late=bool(self._applied.late[row]),
-            warming=bool(self._applied.warming[row]),
+            late=columns.late[row],
+            warming=columns.warming[row],
             recommendation=advice,
             reason_code=_REASON[advice],
             hits=tuple({k: v for k, v in hit.items() if k != "recommendation"} for hit in hits),
