@@ -122,11 +122,11 @@ class Engine:
         self.gate = dedup.Gate(limits.dedup_horizon_days, self._horizon_us)
         self.ticks = TickBook([c for c in self.rules.values() if c.rule.tick])
 
-    def apply(self, events: pa.Table) -> Outcome:
+    def apply(self, events: pa.Table, numbers: I64 | None = None) -> Outcome:
         """Judge and score a batch of canonical events, in order of arrival.
 
         The table has the columns of `txmon.model.schema.CANONICAL` (text may be dictionary-encoded);
-        `ingest_seq` is given here.
+        `ingest_seq` is given here, or by `numbers`, rising, where events were numbered before.
         """
         first = self.gate.next_seq
         oldest = self._oldest()
@@ -135,6 +135,9 @@ class Engine:
         if (verdict != dedup.ACCEPTED).any():
             events = events.filter(pa.array(verdict == dedup.ACCEPTED))
         seq = first + np.arange(len(events), dtype=np.int64)
+        if numbers is not None:
+            seq = numbers[verdict == dedup.ACCEPTED]
+            self.gate.next_seq = int(numbers[-1]) + 1 if len(numbers) else first
         if "ingest_seq" in events.column_names:
             events = events.drop_columns(["ingest_seq"])
         at = CANONICAL.get_field_index("ingest_seq")

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from txmon.model.schema import CANONICAL
@@ -40,9 +41,9 @@ class Epoch:
 
 @dataclass(frozen=True)
 class Run:
-    """Events with consecutive numbers, and the journal rows they came from (both included)."""
+    """Events with their numbers, rising, and the journal rows they came from (both included)."""
 
-    first_event: int
+    numbers: npt.NDArray[np.int64]
     events: pa.Table
     from_seq: int
     to_seq: int
@@ -64,31 +65,19 @@ def former_rules(earlier: Sequence[Epoch]) -> tuple[Rule, ...]:
 
 
 def runs(store: Store, from_seq: int, to_seq: int | None, rows: int = RUN_ROWS) -> Iterator[Run]:
-    """Yield the events of journal rows, both ends included, gathered into runs of about `rows`.
-
-    A run ends where a number is missing (an erased event).
-    """
-    waiting: list[tuple[int, pa.Table, int]] = []
+    """Yield the events of journal rows, both ends included, gathered into runs of about `rows`."""
+    waiting: list[Entry] = []
     size = 0
     for entry in journal.read(store, from_seq, to_seq, kinds=(journal.EVENTS,)):
-        for first, part in _parts(entry):
-            if waiting and (size >= rows or first != waiting[-1][0] + len(waiting[-1][1])):
-                yield _run(waiting)
-                waiting, size = [], 0
-            waiting.append((first, part, entry.seq))
-            size += len(part)
+        if len(entry.rows) == 0:  # all of it was erased
+            continue
+        if size >= rows:
+            yield _run(waiting)
+            waiting, size = [], 0
+        waiting.append(entry)
+        size += len(entry.rows)
     if waiting:
         yield _run(waiting)
-
-
-def _parts(entry: Entry) -> Iterator[tuple[int, pa.Table]]:
-    """Cut a row's events where numbers are missing."""
-    table = plain(entry.table)
-    if len(entry.rows) == 0:
-        return
-    cuts = np.flatnonzero(np.diff(entry.rows) != 1) + 1
-    for part in np.split(np.arange(len(entry.rows)), cuts):
-        yield entry.first_event_seq + int(entry.rows[part[0]]), table.slice(int(part[0]), len(part))
 
 
 def plain(table: pa.Table) -> pa.Table:
@@ -100,6 +89,7 @@ def plain(table: pa.Table) -> pa.Table:
     return pa.Table.from_arrays(columns, schema=EVENTS)
 
 
-def _run(parts: list[tuple[int, pa.Table, int]]) -> Run:
-    table = pa.concat_tables([table for _, table, _ in parts]).combine_chunks()
-    return Run(parts[0][0], table, parts[0][2], parts[-1][2])
+def _run(entries: Sequence[Entry]) -> Run:
+    table = pa.concat_tables([plain(entry.table) for entry in entries]).combine_chunks()
+    numbers = np.concatenate([entry.first_event_seq + entry.rows for entry in entries])
+    return Run(numbers, table, entries[0].seq, entries[-1].seq)

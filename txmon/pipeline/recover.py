@@ -96,8 +96,7 @@ def warm(scorer: Scorer, run: Run) -> None:
     Raises:
         StateError: as `again`.
     """
-    scorer.skip_to(run.first_event)
-    _accepted(scorer.engine.apply(run.events).verdict, run)
+    _accepted(scorer.engine.apply(run.events, run.numbers).verdict, run)
 
 
 def again(scorer: Scorer, run: Run) -> Result:
@@ -106,8 +105,7 @@ def again(scorer: Scorer, run: Run) -> Result:
     Raises:
         StateError: the engine refuses one that was accepted before.
     """
-    scorer.skip_to(run.first_event)
-    result = scorer.apply(run.events)
+    result = scorer.apply(run.events, run.numbers)
     _accepted(result.verdict, run)
     return result
 

@@ -135,7 +135,7 @@ def _stored(store: Store, run: Run) -> dict[Identity, dict[str, Any]]:
     query = (
         sa.select(hits, alert_hits.c.alert_id, alert_hits.c.change)
         .outerjoin(alert_hits, alert_hits.c.hit_id == hits.c.hit_id)
-        .where(hits.c.ingest_seq >= run.first_event, hits.c.ingest_seq < run.first_event + len(run.events))
+        .where(hits.c.ingest_seq.between(int(run.numbers[0]), int(run.numbers[-1])))
     )
     found = {}
     with store.read() as conn:

@@ -17,6 +17,7 @@ from txmon.alerts import AlertBook
 from txmon.anomaly import make_detector
 from txmon.engine.engine import Engine, Limits
 from txmon.engine.hits import HIT_COLUMNS
+from txmon.engine.state import I64
 from txmon.errors import StateError
 from txmon.model.rates import Rates
 from txmon.rules.ir import Plan, Rule
@@ -78,15 +79,15 @@ class Scorer:
         self._keep_closed = keep_closed
         self.alerts = AlertBook(self._known, keep_closed=keep_closed)
 
-    def apply(self, events: pa.Table) -> Result:
-        """Score a batch of canonical events in order of arrival; `ingest_seq` may be absent."""
-        outcome = self.engine.apply(events)
+    def apply(self, events: pa.Table, numbers: I64 | None = None) -> Result:
+        """Score a batch of canonical events in order of arrival; `ingest_seq` may be absent.
+
+        Args:
+            numbers: the `ingest_seq` that events were given before, rising; else they are given here.
+        """
+        outcome = self.engine.apply(events, numbers)
         changes = self.alerts.apply(outcome.hits)
         return Result(outcome.accepted, outcome.verdict, outcome.hits, changes, outcome.warming)
-
-    def skip_to(self, number: int) -> None:
-        """Give the next event this `ingest_seq`: those between were erased."""
-        self.engine.gate.next_seq = number
 
     def snapshot(self) -> pa.Table:
         """Return the whole state as one Arrow table: name, type, shape and bytes of every array."""

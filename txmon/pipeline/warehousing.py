@@ -1,30 +1,39 @@
 """Keeps the warehouse up with the journal, beside the writer; makes it anew when it is damaged.
 
-Owns one thread. The warehouse is derived: nothing here can hold up or fail what the writer does.
+What cannot be mended now (no room, another process, a query in the way of an erasure, a damaged journal) is
+tried again, each time after a longer pause. Owns one thread. The warehouse is derived: nothing here can hold
+up or fail what the writer does.
 """
 
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 from txmon.clock import monotonic_s
-from txmon.errors import StateError, StoreCorrupt, TxmonError
+from txmon.errors import StateError, TxmonError, WarehouseDamaged
 from txmon.metrics import Metrics
+from txmon.pipeline.commit import Fault, no_fault
 from txmon.pipeline.writer import Log
 from txmon.store import Store
 from txmon.store.warehouse import Warehouse
 
-_PAUSE_S, _CHECK_S = 1.0, 3600.0
+_PAUSE_S, _LONGEST_PAUSE_S, _CHECK_S = 1.0, 60.0, 3600.0
 
 
 class Warehousing:
     """See the module."""
 
-    def __init__(self, store: Store, folder: Path, metrics: Metrics, log: Log) -> None:
-        self._store, self._folder, self._metrics, self._log = store, folder, metrics, log
+    def __init__(
+        self, store: Store, folder: Path, metrics: Metrics, log: Log, point: Fault = no_fault
+    ) -> None:
+        self._store, self._folder, self._metrics, self._log, self._point = store, folder, metrics, log, point
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="txmon-warehouse", daemon=True)
+        self._checked_s = -_CHECK_S
+        self._failures = 0  # in a row
+        self._damaged = False
         self.warehouse: Warehouse | None = None
         self.problem: str | None = None  # a code; None while it keeps up
 
@@ -38,44 +47,51 @@ class Warehousing:
         self._thread.join(seconds)
 
     def _run(self) -> None:
-        checked_s = monotonic_s()
+        while not self._stop.is_set():
+            self._guarded(self._keep_up)
+            self._stop.wait(min(_PAUSE_S * 2**self._failures, _LONGEST_PAUSE_S))
+        self._guarded(self._close)
+
+    def _guarded(self, work: Callable[[], None]) -> None:
+        """Do something; what goes wrong is noted, and a damaged warehouse is made anew in the next round."""
         try:
-            while not self._stop.is_set():
-                try:
-                    warehouse = self._open()
-                    mark = warehouse.catch_up(self._store)
-                    self._metrics.warehouse_seq.set(mark.seq)
-                    if monotonic_s() - checked_s >= _CHECK_S:
-                        checked_s = monotonic_s()
-                        self._require_whole(warehouse)
-                    self.problem = None
-                except (StoreCorrupt, StateError) as error:
-                    self._anew(error)
-                except TxmonError as error:
-                    self.problem = error.code
-                    self._log.warning("warehouse.behind", exc_info=error)
-                self._stop.wait(_PAUSE_S)
-        finally:
-            if self.warehouse is not None:
-                self.warehouse.close()
+            work()
+        except (WarehouseDamaged, StateError) as error:
+            # of the warehouse alone: a damaged journal (StoreCorrupt) could not fill a new one
+            self._note("warehouse.damaged", error)
+            self._damaged = True
+        except TxmonError as error:
+            self._note("warehouse.behind", error)
+        else:
+            self._failures = 0
 
-    def _open(self) -> Warehouse:
-        if self.warehouse is None:
-            self.warehouse = Warehouse.open(self._folder)
-            self._require_whole(self.warehouse)
-        return self.warehouse
-
-    @staticmethod
-    def _require_whole(warehouse: Warehouse) -> None:
-        damages = warehouse.check()
-        if damages:
-            raise StoreCorrupt(f"{len(damages)} files of the warehouse are damaged")
-
-    def _anew(self, error: TxmonError) -> None:
-        """Make a damaged warehouse anew; it is empty at first and catches up as always."""
+    def _note(self, what: str, error: TxmonError) -> None:
         self.problem = error.code
-        self._log.warning("warehouse.damaged", exc_info=error)
+        self._failures += 1
+        self._log.warning(what, exc_info=error)
+
+    def _keep_up(self) -> None:
+        if self._damaged and self.warehouse is not None:
+            self.warehouse.abandon()
+            self.warehouse = None
+        if self.warehouse is None:
+            # an empty one catches up as always
+            self.warehouse = Warehouse.open(self._folder, anew=self._damaged)
+            self._damaged = False
+        if monotonic_s() - self._checked_s >= _CHECK_S:
+            damages = self.warehouse.check()
+            if damages:
+                raise WarehouseDamaged(f"{len(damages)} files of the warehouse are damaged")
+            self._checked_s = monotonic_s()
+        self.warehouse.catch_up(self._store, enough=self._stop.is_set, applied=self._applied)
+        self._applied()
+        self.problem = None
+
+    def _applied(self) -> None:
+        if self.warehouse is not None:
+            self._metrics.warehouse_seq.set(self.warehouse.mark.seq)
+        self._point("warehouse_applied")
+
+    def _close(self) -> None:
         if self.warehouse is not None:
             self.warehouse.close()
-            self.warehouse = None
-        self.warehouse = Warehouse.open(self._folder, anew=True)
