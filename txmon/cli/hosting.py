@@ -26,6 +26,7 @@ from txmon.streams.consumer import Positions
 from txmon.streams.feeding import Feeding, Source
 
 _TICK_S = 0.2
+_PART_S = 1.0  # for each part to end what it is at; all but the service start again where they were
 
 
 @dataclass
@@ -122,17 +123,16 @@ def _wait(running: Running, stop: threading.Event, idle_exit_s: float | None) ->
 
 
 def _down(running: Running) -> bool:
-    """Stop in order: take nothing new, finish what was taken, let go."""
+    """Stop in order, within the settings' time: take nothing new, finish what was taken, let go."""
+    allowed = running.service.settings.shutdown_seconds
+    end = monotonic_s() + allowed
     if running.feeding is not None:
-        running.feeding.stop(2.0)
-    if running.server is not None:
-        running.server.drain()
-    for part in (running.alert_out, running.warehousing):
-        if part is not None:
-            part.stop(2.0)
-    if running.dispatcher is not None:
-        running.dispatcher.stop()
-    clean = running.service.close()
+        running.feeding.stop(_PART_S)
     if running.server is not None:
         running.server.stop()
-    return clean
+    for part in (running.alert_out, running.warehousing):
+        if part is not None:
+            part.stop(_PART_S)
+    if running.dispatcher is not None:
+        running.dispatcher.stop()
+    return running.service.close(max(end - monotonic_s(), _PART_S))

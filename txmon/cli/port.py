@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 import uvicorn
 
 from txmon.api import create_app
-from txmon.cli.running import new_intake
-from txmon.errors import ConfigError
+from txmon.cli.running import ANSWERS_SHARE, new_intake
+from txmon.errors import ConfigError, TxmonError
 from txmon.pipeline.housekeeping import Chore
 from txmon.pipeline.service import Service
 from txmon.pipeline.work import Decoded, Sender
@@ -21,6 +21,7 @@ from txmon.store.access import Access
 from txmon.store.audit import AuditLog
 
 _START_S, _KEEP_ALIVE_S = 30.0, 75
+_NOTES_S, _LAST_NOTES_S, _NOTICED_S = 30.0, 1.0, 0.3
 
 
 class Port:
@@ -48,7 +49,7 @@ class Port:
                 date_header=False,
                 proxy_headers=False,
                 timeout_keep_alive=_KEEP_ALIVE_S,
-                timeout_graceful_shutdown=settings.shutdown_seconds,
+                timeout_graceful_shutdown=max(1, int(settings.shutdown_seconds * ANSWERS_SHARE)),
                 ssl_certfile=settings.tls_cert_file,
                 ssl_keyfile=settings.tls_key_file,
             )
@@ -96,10 +97,13 @@ class Port:
         self._server.should_exit = True
 
     def stop(self) -> None:
-        """Wait until the last answer is out."""
-        self._server.should_exit = True
-        self._thread.join(self._service.settings.shutdown_seconds)
-        self._write_notes()
+        """Wait until the last answer is out, and write the last notes; both need the writer at work."""
+        self.drain()
+        self._thread.join(self._service.settings.shutdown_seconds * ANSWERS_SHARE + _NOTICED_S)
+        try:
+            self._write_notes(_LAST_NOTES_S)
+        except (TxmonError, TimeoutError) as error:  # the store is away, and the service must stop
+            self._service.doors.log.error("notes.lost", count=self.audit.waiting, exc_info=error)
 
     def _serve(self) -> None:
         try:
@@ -107,10 +111,10 @@ class Port:
         except (SystemExit, OSError) as error:  # how uvicorn says that it cannot start
             self._problem = error
 
-    def _write_notes(self) -> None:
+    def _write_notes(self, seconds: float = _NOTES_S) -> None:
         if self.audit.waiting:
-            self._service.change(self.audit.write).result(timeout=30)
-        self._service.change(self._write_uses).result(timeout=30)
+            self._service.change(self.audit.write).result(timeout=seconds)
+        self._service.change(self._write_uses).result(timeout=seconds)
 
     def _write_uses(self, tx: Tx) -> int:
         return self.access.write_last_used(tx)

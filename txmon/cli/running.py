@@ -31,6 +31,7 @@ from txmon.store.aliasuse import newest_keys
 from txmon.streams.intake import FeedIntake
 
 CRASH_VARIABLE = "TXMON_TEST_CRASH"
+ANSWERS_SHARE = 0.3  # of the time of a clean stop, for requests under way
 
 
 def settings_of(arguments: Mapping[str, Any]) -> Settings:

@@ -287,14 +287,14 @@ class Service:
             "rules": len(self.rules),
         }
 
-    def close(self) -> bool:
-        """Finish what waits, within the settings' time, and save the state; true if all went well."""
+    def close(self, seconds: float | None = None) -> bool:
+        """Finish what waits and save the state, in `seconds` or the settings' time; true if all went well."""
         if self._state == "stopped":
             return True
         self._state = "stopping"
-        started = monotonic_s()
-        clean = self._writer.stop("the service is being stopped", self.settings.shutdown_seconds * 0.7)
-        left = self.settings.shutdown_seconds - (monotonic_s() - started)
+        started, allowed = monotonic_s(), self.settings.shutdown_seconds if seconds is None else seconds
+        clean = self._writer.stop("the service is being stopped", allowed * 0.7)
+        left = allowed - (monotonic_s() - started)
         if self._saving is not None:
             self._saving.join(max(left, 0.1))
         if clean and self._snapshot_events < self.store.marks.events and left > 1:
