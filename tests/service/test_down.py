@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from contextlib import closing
-from http.client import HTTPConnection
+from http.client import HTTPConnection, HTTPException
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -53,8 +53,11 @@ class Process:
         ) as connection:
             headers = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"}
             connection.request("POST", "/v1/events", body, headers)
-            answer = connection.getresponse()
-            return answer.status, json.loads(answer.read())
+            try:
+                answer = connection.getresponse()
+                return answer.status, json.loads(answer.read())
+            except HTTPException:  # cut off: the sender cannot know, and sends it again
+                return 0, {}
 
 
 def _key(service: Service) -> str:
