@@ -162,6 +162,14 @@ def on_bench(bench: Bench, **settings: Any) -> Iterator[Api]:
         service.close()
 
 
+def hook_key(folder: Path) -> Path:
+    """A key file of webhooks."""
+    file = folder / "webhooks.key"
+    file.write_text("cd" * 32)
+    file.chmod(0o600)
+    return file
+
+
 def decoders(service: Service) -> Any:
     """Makes decoders beside the writer, as `txmon serve` does."""
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import requests
 import schemathesis
-from apikit import Api, opened
+from apikit import Api, hook_key, opened
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from schemathesis.checks import not_a_server_error
@@ -140,7 +140,7 @@ def filled(text: str, known: dict[str, str], answers: dict[str, Any]) -> str:
 
 
 def test_the_examples_work_in_their_order(tmp_path: Path) -> None:
-    with opened(tmp_path) as api:
+    with opened(tmp_path, webhook_key_file=hook_key(tmp_path)) as api:
         ana, ben = api.service.change(
             lambda tx: api.access.bootstrap(tx, [("Ana", ["analyst"]), ("Ben", ["approver"])])
         ).result(60)

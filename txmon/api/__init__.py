@@ -1,6 +1,6 @@
 """The HTTP API: an ASGI application in front of the service.
 
-    create_app(service, settings=, metrics=, access=, audit=, clock=, log=, decode=None) -> App
+    create_app(service, settings=, metrics=, access=, audit=, clock=, log=, decode=None, wake=None) -> App
     app.routes; app.close(); await app.flush()
     document()                       the OpenAPI document; `python -m txmon.api` writes it to api/openapi.json
 

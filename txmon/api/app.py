@@ -8,6 +8,7 @@ Owns the assembly and what the framework says of wrong values.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -17,7 +18,7 @@ from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
 import txmon
-from txmon.api import alerts, findings, people, proposals, quarantine, rules, system
+from txmon.api import alerts, findings, people, proposals, quarantine, rules, system, webhooks
 from txmon.api.bulk import Bulk
 from txmon.api.context import Exchange, Parts, RawHandler, Receive, Scope, Send, Service
 from txmon.api.contract import contract
@@ -32,12 +33,13 @@ from txmon.api.table import BY_NAME, TABLE
 from txmon.clock import Clock
 from txmon.errors import ConfigError
 from txmon.metrics import Metrics
+from txmon.notify import master_of
 from txmon.pipeline.writer import Log
 from txmon.settings import Settings
 from txmon.store.access import Access
 from txmon.store.audit import AuditLog
 
-_MODULES = (alerts, findings, rules, quarantine, proposals, people, system)
+_MODULES = (alerts, findings, rules, quarantine, proposals, people, webhooks, system)
 
 
 class App:
@@ -86,17 +88,25 @@ def create_app(
     clock: Clock,
     log: Log,
     decode: Any = None,
+    wake: Callable[[], None] | None = None,
 ) -> App:
     """Return the API of a service.
 
     Args:
         decode: makes the decoder of a bulk request for a `Sender`, so that it is decoded beside the writer
             and not by it; None: the writer decodes.
+        wake: called when endpoints of webhooks have changed, so that deliveries look at them at once.
 
     Raises:
-        ConfigError: a route is not in the table, or a line of it has no route.
+        ConfigError: a route is not in the table, or a line of it has no route; the key file of webhooks is
+            set and cannot be used.
     """
-    return App(Parts(service, settings, metrics, access, audit, clock, log, decode))
+    parts = Parts(service, settings, metrics, access, audit, clock, log, decode)
+    if wake is not None:
+        parts.wake = wake
+    if settings.webhook_key_file is not None:
+        parts.master = master_of(settings)
+    return App(parts)
 
 
 def document() -> dict[str, Any]:

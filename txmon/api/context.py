@@ -17,6 +17,7 @@ from txmon.api.table import EXPLAIN, Entry
 from txmon.clock import Clock
 from txmon.errors import AuthError
 from txmon.metrics import Metrics
+from txmon.notify import Master
 from txmon.pipeline.config import Config
 from txmon.pipeline.inbox import Done
 from txmon.pipeline.work import Decoded, Sender, Work
@@ -81,9 +82,17 @@ class Service(Protocol):
         ...
 
 
+def _nobody() -> None:
+    """Wakes nobody: there are no deliveries."""
+
+
 @dataclass
 class Parts:
-    """Everything the handlers share. decode: makes a decoder for a bulk request, off the writer's thread."""
+    """Everything the handlers share.
+
+    decode: makes a decoder for a bulk request, off the writer's thread. wake: has the deliveries of webhooks
+    look at the endpoints. master: makes their secrets; None: no key file is set.
+    """
 
     service: Service
     settings: Settings
@@ -93,6 +102,8 @@ class Parts:
     clock: Clock
     log: Log
     decode: Callable[[Sender], Decode] | None = None
+    wake: Callable[[], None] = _nobody
+    master: Master | None = None
     senders: dict[tuple[str, str], tuple[Principal, Sender]] = field(default_factory=dict)
 
     @property

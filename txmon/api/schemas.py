@@ -169,6 +169,15 @@ _READ = thing(
     {"subject": maybe(TEXT), "purpose": maybe(TEXT)},
     id=WHOLE, at=TIME, identity=TEXT, key_id=maybe(TEXT), action=TEXT,
 )  # fmt: skip
+_WEBHOOK_FIELDS: dict[str, Schema] = {
+    "webhook_id": TEXT, "url": TEXT, "scope": one_of("neutral", "full"), "mode": maybe(TEXT),
+    "entities": maybe(many(TEXT)), "state": one_of("active", "disabled"), "failures": WHOLE,
+    "secrets": WHOLE | {"description": "2 until the old one is retired"}, "created": TIME, "created_by": TEXT,
+}  # fmt: skip
+_DELIVERY = thing(
+    message=WHOLE | {"description": "its number, for a replay"}, at=TIME, id=WHOLE, attempt=WHOLE,
+    outcome=TEXT, status=maybe(WHOLE), duration_ms=WHOLE, error=maybe(TEXT),
+)  # fmt: skip
 _PROBLEM = thing(
     {
         "reason": TEXT, "faults": many({"type": "object"}), "stored": ref("Sums"),
@@ -178,11 +187,12 @@ _PROBLEM = thing(
 )  # fmt: skip
 _PROPOSED = thing(proposal_id=TEXT)
 _STATE = thing(state=TEXT)
+_HOOK_STATE = thing(webhook_id=TEXT, state=TEXT)
 
 SCHEMAS: dict[str, Schema] = {
     "Event": event(), "Decision": _DECISION, "Results": _RESULTS, "Sums": _SUMS, "Hit": _HIT, "Alert": _ALERT,
     "Rule": _RULE, "QuarantineRow": _ROW, "Proposal": _PROPOSAL, "Person": _PERSON, "Key": _KEY,
-    "Read": _READ, "Problem": _PROBLEM,
+    "Read": _READ, "Webhook": thing(**_WEBHOOK_FIELDS), "Delivery": _DELIVERY, "Problem": _PROBLEM,
 }  # fmt: skip
 _MADE = thing(key_id=TEXT, token=TEXT | {"description": "shown this once"}, proposal_id=maybe(TEXT))
 # route -> status -> schema of its answers that are no errors
@@ -221,6 +231,17 @@ ANSWERS: dict[str, dict[int, Schema]] = {
     "POST /v1/keys/{key_id}/rotation": {201: _MADE},
     "DELETE /v1/keys/{key_id}": {200: thing(key_id=TEXT, state=TEXT)},
     "GET /v1/audit": {200: paged(ref("Read"))},
+    "GET /v1/webhooks": {200: paged(ref("Webhook"))},
+    "POST /v1/webhooks": {201: thing(**_WEBHOOK_FIELDS, secret=TEXT | {"description": "shown this once"})},
+    "DELETE /v1/webhooks/{webhook_id}": {200: _HOOK_STATE},
+    "POST /v1/webhooks/{webhook_id}/enable": {200: _HOOK_STATE},
+    "POST /v1/webhooks/{webhook_id}/disable": {200: _HOOK_STATE},
+    "POST /v1/webhooks/{webhook_id}/rotation": {
+        201: thing(webhook_id=TEXT, secret=TEXT | {"description": "shown this once"})
+    },
+    "POST /v1/webhooks/{webhook_id}/retirement": {200: thing(webhook_id=TEXT, secrets=WHOLE)},
+    "POST /v1/webhooks/{webhook_id}/replay": {202: thing(webhook_id=TEXT, messages=WHOLE)},
+    "GET /v1/webhooks/{webhook_id}/deliveries": {200: paged(ref("Delivery"))},
     "GET /v1/status": {200: {"type": "object"}},
     "GET /livez": {200: thing(alive=FLAG)},
     "GET /readyz": {

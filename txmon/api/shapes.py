@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
 
 from fastapi import Path, Query
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from txmon.api.cards import holds_card
@@ -203,6 +203,35 @@ class NewKey(Given):
     mode: Mode | None = None
     entities: list[Named] | None = Field(None, min_length=1, max_length=50)
     expires: Moment | None = None
+
+
+class NewWebhook(Given):
+    """A receiver to be added. scope `full` names rules and reasons; without mode or entities: all."""
+
+    url: Annotated[
+        str,
+        Field(min_length=1, max_length=2000, pattern=r"^[!-~]+$", examples=["https://hooks.example.com/a"]),
+        AfterValidator(_no_card),
+    ]
+    scope: Literal["neutral", "full"] = "neutral"
+    mode: Mode | None = None
+    entities: list[Named] | None = Field(None, min_length=1, max_length=50)
+
+
+class Replay(Given):
+    """Which messages: their numbers, or what was written from `since` on (before `until`)."""
+
+    messages: list[Annotated[int, Field(ge=1, le=2**53)]] | None = Field(
+        None, min_length=1, max_length=10_000
+    )
+    since: Moment | None = None
+    until: Moment | None = None
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Replay:
+        if (self.messages is None) == (self.since is None) or (self.messages and self.until):
+            raise PydanticCustomError("which", "name messages, or since when (and until when)")
+        return self
 
 
 class Rotation(Given):

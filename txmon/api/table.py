@@ -117,6 +117,24 @@ TABLE: tuple[Entry, ...] = (
     ),
     _entry("DELETE /v1/keys/{key_id}", SCOPES, _ANYBODY, "End a key", people=True),
     _entry("GET /v1/audit", READ, ("auditor",), "Who read whose data, when and what for"),
+    # webhooks out
+    _entry("GET /v1/webhooks", ADMIN, ("admin", "auditor"), "List the receivers of webhooks"),
+    _entry("POST /v1/webhooks", ADMIN, ("admin",), "Add a receiver", people=True, secret=True),
+    _entry("DELETE /v1/webhooks/{webhook_id}", ADMIN, ("admin",), "Remove a receiver", people=True),
+    _entry("POST /v1/webhooks/{webhook_id}/enable", ADMIN, ("admin",), "Deliver again", people=True),
+    _entry("POST /v1/webhooks/{webhook_id}/disable", ADMIN, ("admin",), "Stop delivering", people=True),
+    _entry(
+        "POST /v1/webhooks/{webhook_id}/rotation", ADMIN, ("admin",), "Make a new secret beside the old one",
+        people=True, secret=True,
+    ),
+    _entry(
+        "POST /v1/webhooks/{webhook_id}/retirement", ADMIN, ("admin",), "Sign with the newest secret only",
+        people=True,
+    ),
+    _entry("POST /v1/webhooks/{webhook_id}/replay", ADMIN, ("admin",), "Deliver messages again", people=True),
+    _entry(
+        "GET /v1/webhooks/{webhook_id}/deliveries", ADMIN, ("admin", "auditor"), "What was delivered and how"
+    ),
     # the service
     _entry("GET /v1/status", READ, _ANYBODY, "How far everything is"),
     _entry("GET /metrics", READ, _ANYBODY, "Metrics for Prometheus"),

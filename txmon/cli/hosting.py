@@ -56,10 +56,12 @@ def run(
         raise ConfigError("nothing to read: give --source, for example kafka://127.0.0.1:9092/payments")
     running = Running(service)
     try:
+        running.dispatcher = dispatcher_of(service)
         if http:
             from txmon.cli.port import Port  # a stream without a port needs no web framework
 
-            running.server = Port(service)
+            wake = None if running.dispatcher is None else running.dispatcher.wake
+            running.server = Port(service, wake)
             running.chores += running.server.chores
         housekeeping = Housekeeping(service, running.chores)
         housekeeping.start()
@@ -70,7 +72,6 @@ def run(
                 service.store, service.folder / "warehouse", service.metrics, service.doors.log
             )
             running.warehousing.start()
-        running.dispatcher = dispatcher_of(service)
         if running.dispatcher is not None:
             running.dispatcher.start()
         running.alert_out = alert_out_of(service)

@@ -27,12 +27,12 @@ _NOTES_S, _LAST_NOTES_S, _NOTICED_S = 30.0, 1.0, 0.3
 class Port:
     """See the module."""
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: Service, wake: Callable[[], None] | None = None) -> None:
         self._service, doors, settings = service, service.doors, service.settings
         self.access, self.audit = Access(service.store), AuditLog(service.store)
         app = create_app(
             service, settings=settings, metrics=service.metrics, access=self.access, audit=self.audit,
-            clock=doors.clock, log=doors.log, decode=self._decoder,
+            clock=doors.clock, log=doors.log, decode=self._decoder, wake=wake,
         )  # fmt: skip
         self._server = uvicorn.Server(
             uvicorn.Config(

@@ -62,6 +62,11 @@ class Endpoint:
     created_by: str
     nonce: bytes = field(repr=False)
 
+    @property
+    def secrets(self) -> int:
+        """How many secrets sign its messages: two while receivers change to the newer one."""
+        return len(self.nonce) // NONCE_BYTES
+
     def wants(self, topic: str, mode: str, entity: str) -> bool:
         """Say whether a message is for this receiver."""
         return (
