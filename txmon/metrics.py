@@ -5,13 +5,14 @@
 
 Names are Prometheus's: ``txmon_`` before the attribute, base units, ``_total`` for what only grows. A label
 takes the values of its list, or so many different ones; whatever else comes is counted as ``other``, so that
-no input makes series without end. No label holds a personal value. One label, `alert_id`, names single
-things; it is held to the 50 oldest open critical alerts.
+no input makes series without end. No label holds a personal value. The label `alert_id` names single
+things; each of its two metrics is held to the 50 oldest open critical alerts.
 Owns names, texts, labels, buckets and one registry an object; measures nothing itself.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Generic, TypeVar, overload
 
@@ -22,6 +23,7 @@ from prometheus_client.openmetrics import exposition as openmetrics
 
 OPENMETRICS = "application/openmetrics-text"
 UNACKNOWLEDGED_MAX = 50
+WAITING_AGES = ("under_1h", "under_1d", "under_7d", "older")
 SERIES_MAX = 5000  # of one metric, whatever its labels
 OTHER = "other"
 
@@ -80,6 +82,17 @@ class Family(Generic[_M]):
             return OTHER
         seen.add(value)
         return value
+
+    def touch(self) -> None:
+        """Make every series, at nought; for metrics whose labels all have lists.
+
+        Raises:
+            TypeError: a label has no list.
+        """
+        if None in self._allowed:
+            raise TypeError(f"labels are {self._names}, and not all have lists")
+        for values in itertools.product(*(sorted(allowed or ()) for allowed in self._allowed)):
+            self.labels(*values)
 
     def clear(self) -> None:
         """Forget every series, before a gauge is filled anew."""
@@ -196,6 +209,7 @@ class Metrics:
     )
     store_recoveries_total = _plain(Counter, "Times the store was reopened after a failure and went on")
     disk_free_bytes = _plain(Gauge, "Free bytes where the store lies")
+    disk_size_bytes = _plain(Gauge, "Bytes of the disk where the store lies, used or not")
     disk_used_bytes = _family(
         Gauge, "Bytes on disk, by what they hold", {"what": ("store", "warehouse", "snapshots")}
     )
@@ -225,6 +239,19 @@ class Metrics:
         Gauge,
         "Age of an open critical alert that nobody has taken up; the 50 oldest",
         {"alert_id": UNACKNOWLEDGED_MAX, "severity": _SEVERITIES},
+    )
+    alert_urgent_unacknowledged_seconds = _family(
+        Gauge,
+        "Age of a critical child-exploitation or procurement alert that nobody has taken up; the 50 oldest",
+        {"alert_id": UNACKNOWLEDGED_MAX},
+    )
+    alerts_waiting = _family(
+        Gauge, "Open alerts by how long they wait", {"severity": _SEVERITIES, "age": WAITING_AGES}
+    )
+    rule_decided_alerts = _family(
+        Gauge,
+        "Alerts that people decided, by each rule that hit in them",
+        {"rule": _RULES, "decision": ("escalated", "dismissed")},
     )
     # what goes out
     outbox_backlog = _plain(Gauge, "Messages of the outbox that wait, of every topic")
@@ -258,6 +285,12 @@ class Metrics:
         self.alert_unacknowledged_seconds.clear()
         for alert_id, severity, age in sorted(alerts, key=lambda a: -a[2])[:UNACKNOWLEDGED_MAX]:
             self.alert_unacknowledged_seconds.labels(alert_id, severity).set(age)
+
+    def set_urgent(self, alerts: Iterable[tuple[str, float]]) -> None:
+        """Name the open urgent alerts that nobody took up: id, age in seconds."""
+        self.alert_urgent_unacknowledged_seconds.clear()
+        for alert_id, age in sorted(alerts, key=lambda a: -a[1])[:UNACKNOWLEDGED_MAX]:
+            self.alert_urgent_unacknowledged_seconds.labels(alert_id).set(age)
 
     def set_ready(self, reasons: Iterable[str]) -> None:
         """Say what keeps the service from taking events; nothing: it takes them."""

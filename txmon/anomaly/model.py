@@ -87,6 +87,11 @@ class Model:
         else:
             self._learner, self._kernel = gaussian.make_moments(settings, slots), gaussian.score_rows
 
+    @property
+    def warming(self) -> bool:
+        """Whether no segment has seen enough for its scores to be trusted."""
+        return not bool((self._cal.seen >= self._cal.warm_up).any())
+
     def score(self, segment: npt.NDArray[np.int32], values: Floats) -> Scores:
         """Score rows and learn from them, one after the other.
 

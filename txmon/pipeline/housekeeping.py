@@ -12,6 +12,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from txmon.pipeline.service import Service
+from txmon.pipeline.standing import Standing
 from txmon.store import Tx, answers, outbox
 from txmon.store.schema import alerts
 
@@ -31,7 +32,8 @@ class Housekeeping:
             chores: what else is due once a second, of those who are built on the service.
         """
         self._service = service
-        self._chores: list[Chore] = [self._gauges, self._alerts, self._expire, service.firing.round, *chores]
+        own = (self._gauges, self._alerts, self._expire, service.firing.round, Standing(service).round)
+        self._chores: list[Chore] = [*own, *chores]
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="txmon-housekeeping", daemon=True)
         self._expired_us = 0
