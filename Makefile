@@ -4,8 +4,9 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 SEED   ?= 7
 EVENTS ?= 200000
+ROUNDS ?= 100
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench lock clean
+.PHONY: help setup demo test check bench crash lock clean
 
 help: ## Show this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -34,6 +35,9 @@ check: setup ## Format, lint, types, layers, rules and their lock
 
 bench: setup ## Engine against DuckDB window SQL and polars in one run (EVENTS=n)
 	@$(BIN)/txmon bench --events $(EVENTS)
+
+crash: setup ## Kill the service ROUNDS times under load and judge what it acknowledged (crash.ndjson)
+	@$(BIN)/python tests/crash/drill.py $(ROUNDS) --seed $(SEED)
 
 lock: setup ## Pin the shipped rules' versions and contents in rules/lock.json
 	@$(BIN)/txmon rules lock

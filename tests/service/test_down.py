@@ -55,7 +55,8 @@ class Process:
             connection.request("POST", "/v1/events", body, headers)
             try:
                 answer = connection.getresponse()
-                return answer.status, json.loads(answer.read())
+                body = answer.read()
+                return answer.status, json.loads(body) if answer.status == 200 else {}
             except HTTPException:  # cut off: the sender cannot know, and sends it again
                 return 0, {}
 
