@@ -1,4 +1,4 @@
-"""Build step: the wheel carries the packs and feeds that people edit at the root of the repository.
+"""Build step: the wheel carries the packs, feeds, boards and alert rules of the repository's root.
 
 Everything else about the package is in pyproject.toml.
 """
@@ -9,7 +9,7 @@ from pathlib import Path
 from setuptools import setup
 from setuptools.command.build_py import build_py
 
-CARRIED = ("rules", "streams")
+CARRIED = ("rules", "streams", "dashboards")
 
 
 class BuildWithData(build_py):

@@ -29,6 +29,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "feeds": ("txmon.cli.feeds", "List and check feeds."),
     "keys": ("txmon.cli.keys", "Local keys; people and their API keys."),
     "webhooks": ("txmon.cli.webhooks", "Who is told of alerts by webhook."),
+    "dashboards": ("txmon.cli.dashboards", "Write boards and alert rules for Grafana and Prometheus."),
     "bench": ("txmon.cli.bench", "Measure the engine against DuckDB and polars in one run."),
 }
 
