@@ -208,13 +208,19 @@ class NoRoom(Stopping):
 
 
 class AuthError(TxmonError):
-    """A request's key is not valid; `reason`: missing, malformed, unknown, expired or revoked."""
+    """A request's key, token or session is not valid.
+
+    reason: missing, malformed, unknown, expired or revoked; of a token and its person also algorithm,
+    signature, issuer, audience, claims or unlinked.
+    """
 
     code = "unauthenticated"
     status = 401
 
-    def __init__(self, reason: str) -> None:
-        super().__init__(f"the API key is {reason}; send a valid one as `Authorization: Bearer txm_...`")
+    def __init__(self, reason: str, detail: str | None = None) -> None:
+        super().__init__(
+            detail or f"the API key is {reason}; send a valid one as `Authorization: Bearer txm_...`"
+        )
         self.reason = reason
 
 

@@ -16,10 +16,11 @@ from txmon.store.access import DAY_US, KeySpec, list_keys, list_people
 from txmon.store.erase import Why, erase_subjects
 from txmon.store.granted import check_granted
 from txmon.store.identity import digest, new_token
-from txmon.store.schema import api_keys, people, proposals
+from txmon.store.schema import api_keys, links, people, proposals
 from txmon.store.verify import verify
 
 READ = frozenset({"read"})
+ISSUER = "https://login.example.com"
 
 
 @pytest.fixture
@@ -44,7 +45,13 @@ def crew(office: Office) -> dict[str, str]:
         gone, _ = access.create_person(tx, office.ana, "Fay", {"analyst"})
         access.disable_person(tx, office.ben, gone)
         access.revoke_key(tx, office.ana, rotated.key_id)
+        link, linked = access.propose_link(tx, office.ana, cem.person_id or "", ISSUER, "cem-1")
+        access.decide_grant(tx, linked, office.ben)
+        unlinked, refused = access.propose_link(tx, office.ana, cem.person_id or "", ISSUER, "cem-2")
+        access.decide_grant(tx, refused, office.ben, False, "no")
+        access.propose_link(tx, office.ana, cem.person_id or "", ISSUER, "cem-3")
     return {
+        "link": link, "unlinked": unlinked,
         "cem": cem.person_id or "", "key": key.key_id, "eve": waiting, "pending": pending.key_id, "old": service.key_id,
         "revoked": rotated.key_id, "dead": dead.key_id, "fay": gone, "grant": grant,
     }  # fmt: skip
@@ -71,6 +78,9 @@ ATTACKS: list[tuple[str, Any, str, dict[str, Any], str]] = [
     ("granted by nobody", api_keys, "pending", {"state": "active"}, "state"),
     ("another's", api_keys, "key", {"person_id": "BEN"}, "person"),
     ("a key of one's own under it", api_keys, "key", {"sha256": digest(new_token(None, random.Random(5).randbytes))}, "print"),
+    ("another's account", links, "link", {"person_id": "BEN"}, "person"),
+    ("another account", links, "link", {"subject": "ana-2"}, "print"),
+    ("linked after a refusal", links, "unlinked", {"state": "active"}, "state"),
     ("rotated by nobody", api_keys, "key", {"replaced_by": "key_x"}, "replaced_by"),
 ]  # fmt: skip
 

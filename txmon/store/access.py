@@ -7,8 +7,9 @@
         key = access.create_key(tx, who, KeySpec("Cem", frozenset({"read"}), person_id))   key.token: once
         access.decide_grant(tx, grant, other_person)         another human being
 
-Every role and every key is a grant: it takes effect when a second person approves it, who is neither its
-author nor the one it is for. The first two administrators are made by `bootstrap`, while there are none.
+Every role, every key and every link to an outside account is a grant: it takes effect when a second person
+approves it, who is neither its author nor the one it is for. The first two administrators are made by
+`bootstrap`, while there are none.
 A key that one person makes for another only lets its owner exchange it (`rotate_key`) for one that nobody
 else has seen; so two keys are two people. What changes is a journal row in the same transaction, and the
 keys in memory are read anew when that transaction has been committed, before the next one is checked.
@@ -20,7 +21,6 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
 from hmac import compare_digest
 from math import inf
 from typing import Any
@@ -32,7 +32,6 @@ from txmon.store.accounts import (
     Person,
     add_key,
     add_person,
-    as_list,
     change_key,
     change_person,
     digests,
@@ -44,6 +43,7 @@ from txmon.store.accounts import (
 )
 from txmon.store.db import Store, Tx
 from txmon.store.foureyes import APPROVED, Proposal, Proposals
+from txmon.store.grants import EFFECTS, entities_of
 from txmon.store.identity import (
     ENROL,
     SCOPES,
@@ -58,6 +58,8 @@ from txmon.store.identity import (
     prefix_of,
     shown,
 )
+from txmon.store.known import Known, Linked, known_key, known_link
+from txmon.store.links import add_link, change_link, link_of, list_links
 
 __all__ = ["Access", "KeyRow", "KeySpec", "NewKey", "Person", "Principal", "list_keys", "list_people"]
 
@@ -65,16 +67,7 @@ DAY_US = 86_400_000_000
 OVERLAP_MAX_US = 7 * DAY_US
 _USED_EVERY_US = 60_000_000
 _NOBODY = bytes(32)
-
-
-@dataclass(frozen=True)
-class _Known:
-    """A key in memory. fault: why nobody gets in with it, whatever the time."""
-
-    digest: bytes
-    expires_us: int | None
-    fault: str | None
-    principal: Principal
+_NOT_LINKED = "who signed in is no person here, or no longer; ask an administrator for a link"
 
 
 class Access:
@@ -83,7 +76,8 @@ class Access:
     def __init__(self, store: Store, proposals: Proposals | None = None) -> None:
         self._store = store
         self._turn = threading.Lock()
-        self._keys: dict[str, _Known] = {}
+        self._keys: dict[str, Known] = {}
+        self._links: dict[tuple[str, str], Linked] = {}  # by issuer and subject
         self._changes: set[int] = set()  # journal rows of changes that the keys in memory may lack
         self._first_change: float = inf  # the least of them
         self._used: dict[str, int] = {}  # key id -> last use that was noted
@@ -119,14 +113,31 @@ class Access:
         self._note_use(known.principal.key_id or "", now_us)
         return known.principal
 
+    def recognise(self, issuer: str, subject: str) -> Principal:
+        """Return who a subject of an issuer is, with all that this person may do.
+
+        The caller has checked that the issuer says so now.
+
+        Raises:
+            AuthError: unlinked, unknown or revoked. StoreError: see `authenticate`.
+        """
+        if self._first_change <= self._store.marks.seq:
+            self.refresh()
+        linked = self._links.get((issuer, subject))
+        if linked is None or linked.fault is not None:
+            raise AuthError(linked.fault if linked is not None and linked.fault else "unlinked", _NOT_LINKED)
+        return linked.principal
+
     def refresh(self) -> None:
         """Read all keys anew."""
         with self._turn:
             seq = self._store.marks.seq
             with self._store.read() as conn:
                 persons = {p.id: p for p in list_people(conn)}
-                stored, keys = digests(conn), list_keys(conn)
-            self._keys = {key.prefix: _known(key, stored[key.prefix], persons) for key in keys}
+                stored, keys, links = digests(conn), list_keys(conn), list_links(conn)
+            self._keys = {key.prefix: known_key(key, stored[key.prefix], persons) for key in keys}
+            links.sort(key=lambda link: link.state != "revoked")  # of a subject at most one is not ended
+            self._links = {(link.issuer, link.subject): known_link(link, persons) for link in links}
             self._changes = {change for change in self._changes if change > seq}
             self._first_change = min(self._changes, default=inf)
 
@@ -264,6 +275,42 @@ class Access:
             change_key(tx, key_id, state="revoked", revoked_us=tx.clock.now_us())
             self._decided(tx, "key.revoked", by, revoked=key_id)
 
+    # -- links ---------------------------------------------------------------------------------------
+
+    def propose_link(
+        self, tx: Tx, by: Principal, person_id: str, issuer: str, subject: str
+    ) -> tuple[str, str]:
+        """Propose that a subject of an issuer of tokens is a person; returns the link's id and the grant's.
+
+        Raises:
+            Forbidden: not an administrator. InputError, NotFound. StoreConflict: the subject is linked, or
+                the person was disabled.
+        """
+        _require_admin(by)
+        person = person_of(tx.conn, person_id)
+        _within(by, person.entities)
+        if person.state == "disabled":
+            raise StoreConflict("this person was disabled; a link would be of no use")
+        link = add_link(tx, person_id, issuer, subject, by.identity)
+        self._decided(tx, "link.made", by, made=link.id, person=person_id, print=link.fingerprint)
+        body = {"grant": "link", "person": person_id, "made": link.id, "issuer": issuer, "subject": subject}
+        return link.id, self.proposals.propose(tx, "grant", body, by)
+
+    def revoke_link(self, tx: Tx, by: Principal, link_id: str) -> None:
+        """End a link at once: one's own, or any as an administrator; this takes no second person.
+
+        Raises:
+            Forbidden, NotFound.
+        """
+        found = link_of(tx.conn, link_id)
+        if found.person_id != by.person_id:
+            _require_admin(by)
+        if found.state != "revoked":
+            change_link(tx, link_id, state="revoked", revoked_us=tx.clock.now_us())
+            self._decided(tx, "link.revoked", by, revoked=link_id)
+
+    # -- the first -----------------------------------------------------------------------------------
+
     def bootstrap(self, tx: Tx, first: Sequence[tuple[str, Collection[str]]]) -> list[NewKey]:
         """Make the first administrators, two people at least, while there is none; returns a key of each.
 
@@ -276,7 +323,7 @@ class Access:
         now = tx.clock.now_us()
         persons = {p.id: p for p in list_people(tx.conn)}
         for key in list_keys(tx.conn):
-            who = _known(key, _NOBODY, persons)
+            who = known_key(key, _NOBODY, persons)
             if not who.fault and "admin" in who.principal.roles and (key.expires_us or now + 1) > now:
                 raise StoreConflict("there is an administrator already; ask that person for a grant")
         if len({name for name, _ in first}) < max(2, len(first)):
@@ -308,40 +355,9 @@ class Access:
         if approved and person_id is not None and person_id == by.person_id:
             raise FourEyes("who is granted something does not approve it; ask a third person")
         if approved:
-            _within(by, body["entities"] if body["grant"] == "roles" else body["spec"]["entities"])
-        if body["grant"] == "roles":
-            self._grant_roles(tx, person_id, body, approved)
-        else:
-            self._grant_key(tx, grant, approved)
+            _within(by, entities_of(tx, body))
+        EFFECTS[body["grant"]](tx, body, approved)
         self._decided(tx, "grant.applied" if approved else "grant.refused", by, proposal=grant.id)
-
-    def _grant_roles(self, tx: Tx, person_id: str, body: dict[str, Any], approved: bool) -> None:
-        person = person_of(tx.conn, person_id)
-        if approved and person.state == "disabled":
-            raise StoreConflict("this person was disabled meanwhile; reject the grant")
-        changes: dict[str, Any] = {"state": "disabled"} if person.state == "pending" else {}
-        if approved:
-            changes = {
-                "state": "active",
-                "roles": as_list(body["roles"]),
-                "entities": as_list(body["entities"]),
-            }
-        if changes:
-            change_person(tx, person_id, **changes)
-
-    def _grant_key(self, tx: Tx, grant: Proposal, approved: bool) -> None:
-        key = key_of(tx.conn, grant.body["made"])
-        if key.state != "pending":
-            if approved:
-                raise StoreConflict("this key was revoked meanwhile; reject the grant")
-            return
-        changes: dict[str, Any] = {"state": "revoked", "revoked_us": tx.clock.now_us()}
-        if approved:
-            if shown(key) != grant.body["spec"]:
-                raise StoreConflict("this key is not what the grant says; reject it")
-            own = key.person_id is None or key.created_by == f"person:{key.person_id}"
-            changes = {"state": "active" if own else ENROL}
-        change_key(tx, key.id, **changes)
 
     def _decided(self, tx: Tx, what: str, by: Principal | None, **facts: Any) -> None:
         who = {"by": by.identity, "key": by.key_id} if by is not None else {"by": "bootstrap", "key": None}
@@ -350,23 +366,6 @@ class Access:
         with self._turn:
             self._changes.add(seq)
             self._first_change = min(self._changes)
-
-
-def _known(key: KeyRow, stored: bytes, persons: dict[str, Person]) -> _Known:
-    """A key as it is looked up: what its owner may do, within what the key may."""
-    fault = {"pending": "unknown", "revoked": "revoked"}.get(key.state)
-    roles, entities, identity = key.roles or frozenset(), key.entities, f"service:{key.id}"
-    if key.person_id is not None:
-        person = persons[key.person_id]
-        fault = fault or {"pending": "unknown", "disabled": "revoked"}.get(person.state)
-        roles, identity = person.roles, f"person:{person.id}"
-        if person.entities is not None:
-            entities = person.entities if entities is None else entities & person.entities
-    kind = "service" if key.person_id is None else "person"
-    who = Principal(key.id, key.person_id, key.name, kind, roles, key.scopes, key.mode, entities, identity)
-    if key.state == ENROL:
-        who = replace(who, roles=frozenset(), scopes=frozenset({ENROL}), entities=frozenset())
-    return _Known(stored, key.expires_us, fault, who)
 
 
 def _require_admin(by: Principal) -> None:

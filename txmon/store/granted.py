@@ -1,4 +1,4 @@
-"""Checks that people and keys are those that the journal's decisions made.
+"""Checks that people, keys and links are those that the journal's decisions made.
 
 The tables of access lie outside the chain. Who can write the database could give himself a key or a role
 there; this follows every decision from the first row on and names each row that is not what they led to.
@@ -15,6 +15,7 @@ from txmon.store import journal
 from txmon.store.accounts import digests, list_keys, list_people
 from txmon.store.db import Store
 from txmon.store.identity import ENROL, fingerprint, shown
+from txmon.store.links import list_links
 
 _Facts = dict[str, Any]
 
@@ -31,7 +32,7 @@ def check_granted(store: Store) -> Iterator[tuple[int | None, str]]:
 
 def _compare(store: Store, made: _Made) -> Iterator[str]:
     with store.read() as conn:
-        people, keys, stored = list_people(conn), list_keys(conn), digests(conn)
+        people, keys, stored, links = list_people(conn), list_keys(conn), digests(conn), list_links(conn)
     for person in people:
         is_now = {"state": person.state, "roles": sorted(person.roles), "entities": _sorted(person.entities)}
         yield from _compared("person", person.id, is_now, made.people, made.gaps)
@@ -39,9 +40,13 @@ def _compare(store: Store, made: _Made) -> Iterator[str]:
         is_now = shown(key) | {"person": key.person_id, "state": key.state, "replaced_by": key.replaced_by}
         is_now["print"] = fingerprint(stored[key.prefix])
         yield from _compared("key", key.id, is_now, made.keys, made.gaps)
+    for link in links:
+        is_now = {"person": link.person_id, "state": link.state, "print": link.fingerprint}
+        yield from _compared("link", link.id, is_now, made.links, made.gaps)
     for what, rows, known in (
         ("person", {p.id for p in people}, made.people),
         ("key", {k.id for k in keys}, made.keys),
+        ("link", {n.id for n in links}, made.links),
     ):
         for number in sorted(set(known) - rows):
             yield f"{what} {number} was made by a decision and is not there"
@@ -68,6 +73,7 @@ class _Made:
         self.gaps = False
         self.people: dict[str, _Facts] = {}
         self.keys: dict[str, _Facts] = {}
+        self.links: dict[str, _Facts] = {}
         self._makers: dict[str, str] = {}
         self._grants: dict[str, _Facts] = {}
         self._steps: dict[str, Callable[[_Facts], None]] = {
@@ -80,6 +86,8 @@ class _Made:
             "key.made": lambda d: self._key(d, d["person"], d["spec"], "pending"),
             "key.rotated": self._rotated,
             "key.revoked": lambda d: self.keys[d["revoked"]].update(state="revoked"),
+            "link.made": self._link,
+            "link.revoked": lambda d: self.links[d["revoked"]].update(state="revoked"),
         }
 
     def follow(self, document: bytes) -> bool:
@@ -108,6 +116,9 @@ class _Made:
         self.keys[d["made"]] = facts | more
         self._makers[d["made"]] = d["by"]
 
+    def _link(self, d: _Facts) -> None:
+        self.links[d["made"]] = {"person": d["person"], "state": "pending", "print": d["print"]}
+
     def _bootstrap(self, d: _Facts) -> None:
         self._person(d, "active", d["roles"])
         self._key(d, d["person"], d["spec"], "active")
@@ -121,17 +132,19 @@ class _Made:
         if body["grant"] == "roles":
             facts = {"state": "active", "roles": body["roles"], "entities": body["entities"]}
             self.people[body["person"]] = facts
+        elif body["grant"] == "link":
+            self.links[body["made"]]["state"] = "active"
         else:
             own = body["person"] is None or self._makers[body["made"]] == f"person:{body['person']}"
             self.keys[body["made"]]["state"] = "active" if own else ENROL
 
     def _refused(self, d: _Facts) -> None:
         body = self._grants[d["proposal"]]
-        facts, end = (
-            (self.people[body["person"]], "disabled")
-            if body["grant"] == "roles"
-            else (self.keys[body["made"]], "revoked")
-        )
+        if body["grant"] == "roles":
+            facts, end = self.people[body["person"]], "disabled"
+        else:
+            made = self.links if body["grant"] == "link" else self.keys
+            facts, end = made[body["made"]], "revoked"
         if facts["state"] == "pending":
             facts["state"] = end
 

@@ -218,6 +218,19 @@ api_keys = sa.Table(
     sa.Column("replaced_by", sa.Text),
     sa.Index("api_keys_person", "person_id"),
 )
+links = sa.Table(
+    "links",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("issuer", sa.Text, nullable=False),
+    sa.Column("subject", sa.Text, nullable=False),  # as the issuer's tokens have it
+    sa.Column("person_id", sa.Text, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),  # pending | active | revoked
+    sa.Column("created_us", sa.BigInteger, nullable=False),
+    sa.Column("created_by", sa.Text, nullable=False),  # identity
+    sa.Column("revoked_us", sa.BigInteger),
+    sa.Index("links_subject", "issuer", "subject"),
+)
 proposals = sa.Table(
     "proposals",
     metadata,
