@@ -149,7 +149,7 @@ class Metrics:
         Counter,
         "Events given, by what became of them",
         {
-            "source_kind": ("http", "kafka", "file", "bulk"),
+            "source_kind": ("http", "kafka", "nats", "redis", "file", "bulk"),
             "outcome": ("accepted", "duplicate", "quarantined"),
         },
     )

@@ -21,7 +21,7 @@ from txmon.pipeline.warehousing import Warehousing
 from txmon.pipeline.work import Sender
 from txmon.store import offsets
 from txmon.streams.alertout import AlertOut
-from txmon.streams.connect import open_consumer
+from txmon.streams.connect import open_consumer, source_kind
 from txmon.streams.consumer import Positions
 from txmon.streams.feeding import Feeding, Source
 
@@ -104,8 +104,7 @@ def feeding_of(service: Service) -> Feeding:
     consumer = open_consumer(url, stored_of)
     sender = Sender(settings.feed, settings.entity)
     decoder = new_intake(service).decoder(sender)
-    kind = "kafka" if url.startswith("kafka:") else "file"
-    source = Source(consumer, sender, kind, decoder.decode, partial(stored_of, consumer.name))
+    source = Source(consumer, sender, source_kind(url), decoder.decode, partial(stored_of, consumer.name))
     return Feeding(source, service, service.doors.clock, service.metrics, service.doors.log)
 
 

@@ -44,7 +44,7 @@ def doors_of(settings: Settings) -> Doors:
     clock = SystemClock()
     metrics = Metrics()
     log = make_logger(clock, level=settings.log_level, strict=not settings.production)
-    for name in ("uvicorn", "txmon.kafka"):
+    for name in ("uvicorn", "txmon.kafka", "txmon.nats"):
         library = logging.getLogger(name)
         library.handlers, library.propagate = [LibraryLogs(log)], False
         library.setLevel(logging.WARNING)

@@ -14,7 +14,8 @@ app = typer.Typer()
 @app.command()
 def stream(
     source: Annotated[
-        str | None, typer.Option("--source", help="kafka://host:9092/topic, file:///path or a path.")
+        str | None,
+        typer.Option("--source", help="kafka://, nats://, redis://host:port/name, file:///path or a path."),
     ] = None,
     feed: Annotated[
         str | None, typer.Option("--feed", help="Name of a shipped feed, or a feed file.")

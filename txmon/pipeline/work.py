@@ -68,7 +68,7 @@ class Work:
     """
 
     sender: Sender
-    source_kind: str  # http | bulk | kafka | file
+    source_kind: str  # http | bulk | kafka | nats | redis | file
     received_us: int
     payloads: Sequence[bytes] = ()
     decoded: Decoded | None = None

@@ -43,7 +43,7 @@ class Source:
 
     consumer: Consumer
     sender: Sender
-    kind: str  # kafka | file
+    kind: str  # kafka | nats | redis | file
     decode: Callable[[Sequence[Message]], DecodedBatch]
     stored: Stored
     batch: int = 8192
