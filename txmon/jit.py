@@ -8,6 +8,7 @@ kernels test their divisors.
 
 numba notices a changed file only for the function it compiles, not for the helpers inlined into it. So
 the cache lies in a folder named after the content of all kernel sources: an upgrade never runs old code.
+A cache that cannot be written, its disk full, costs the next start its time and nothing else.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -47,18 +49,32 @@ numba.config.CACHE_DIR = str(cache_folder())
 
 def kernel(function: F) -> F:
     """Compile `function` for whole batches; releases the interpreter lock while it runs."""
-    return cast(F, numba.njit(cache=True, nogil=True, error_model="numpy", _nrt=False)(function))
+    return cast(F, _cached(numba.njit(cache=True, nogil=True, error_model="numpy", _nrt=False)(function)))
 
 
 def inline(function: F) -> F:
     """Compile a small helper into the kernels that call it; it must not allocate."""
     options = {"cache": True, "nogil": True, "error_model": "numpy", "_nrt": False, "forceinline": True}
-    return cast(F, numba.njit(**options)(function))
+    return cast(F, _cached(numba.njit(**options)(function)))
 
 
 def managed(function: F) -> F:
     """Compile a kernel that may allocate arrays of its own."""
-    return cast(F, numba.njit(nogil=True, cache=True)(function))
+    return cast(F, _cached(numba.njit(nogil=True, cache=True)(function)))
+
+
+def _cached(compiled: Any) -> Any:
+    """Let a compiled function go on where its code cannot be kept for the next process."""
+    cache = getattr(compiled, "_cache", None)  # none where kernels run as plain Python
+    if cache is not None:
+        save = cache.save_overload
+
+        def save_if_possible(signature: Any, data: Any) -> None:
+            with suppress(OSError):
+                save(signature, data)
+
+        cache.save_overload = save_if_possible
+    return compiled
 
 
 def _emit_prefetch(_context: Any, array: Any, index: Any) -> Any:

@@ -38,7 +38,7 @@ from crashkit import TXMON, acknowledged, make_streams
 
 HERE = Path(__file__).parent
 STEPS = (
-    "applied", "journaled", "hits_stored", "aliases_stored", "offsets_stored", "before_commit", "after_commit",
+    "applied", "journaled", "hits_stored", "offsets_stored", "before_commit", "after_commit",
     "snapshot_copied", "snapshot_saved", "warehouse_applied",
 )  # fmt: skip
 RARE = ("snapshot_copied", "snapshot_saved", "warehouse_applied")

@@ -22,11 +22,13 @@ import sys
 import threading
 import time
 from contextlib import closing, suppress
+from datetime import date
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from crashkit import acknowledged, lines_of
 
+NEAR_DAYS = 20  # fewer than the engine accepts as late
 RATE = 1500  # lines a second into a followed source: the service must be at work when it is killed
 _lock = threading.Lock()
 
@@ -52,7 +54,10 @@ class Pace:
     """Keeps streams near each other in the time of their events, so that none makes another's events too late."""
 
     def __init__(self, streams: list[list[bytes]], at: list[int]) -> None:
-        self._days = [[json.loads(line)["event_time"][:10] for line in lines] for lines in streams]
+        self._days = [
+            [date.fromisoformat(json.loads(line)["event_time"][:10]).toordinal() for line in lines]
+            for lines in streams
+        ]
         self._next = list(at)
         self._moved = threading.Condition()
 
@@ -65,9 +70,9 @@ class Pace:
         days, at = self._days[number], self._next[number]
         with self._moved:
             while True:
-                # nobody goes beyond the day at which the slowest stands
+                # nobody goes far beyond the day at which the slowest stands
                 least = min(self._days[n][i] for n, i in enumerate(self._next) if i < len(self._days[n]))
-                some = list(itertools.takewhile(lambda day: day <= least, days[at : at + wanted]))  # noqa: B023
+                some = list(itertools.takewhile(lambda day: day <= least + NEAR_DAYS, days[at : at + wanted]))  # noqa: B023
                 if some:
                     return len(some)
                 self._moved.wait(1)

@@ -358,7 +358,12 @@ class Poison(Exception):
     """What a broken engine raises."""
 
 
-def poison(service: Service, bad: Callable[[str], bool], tries: list[str] | None = None) -> None:
+def poison(
+    service: Service,
+    bad: Callable[[str], bool],
+    tries: list[str] | None = None,
+    error: Callable[[str], Exception] = Poison,
+) -> None:
     """Break every scorer of this service: it fails on some event ids, after it has changed its state.
 
     Args:
@@ -378,7 +383,7 @@ def poison(service: Service, bad: Callable[[str], bool], tries: list[str] | None
             real(events.slice(0, at[0] + 1))  # the bad one too: its traces must vanish
             if tries is not None and len(names) == 1:
                 tries.append(names[0])
-            raise Poison("the engine failed")
+            raise error("the engine failed")
 
         scorer.apply = apply  # type: ignore[method-assign]
         return scorer

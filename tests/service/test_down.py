@@ -2,80 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import threading
-from contextlib import closing
-from http.client import HTTPConnection, HTTPException
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
+from portkit import Process
 from servicekit import KEY, WAIT_S, Bench, events_stored, pay, store_away, until
 
-from txmon.cli import hosting
-from txmon.cli.port import Port
-from txmon.pipeline.service import Service
-from txmon.store.access import Access, KeySpec
 from txmon.streams.intake import FeedIntake
-
-
-class Process:
-    """`txmon serve` in a thread, with the port that it found."""
-
-    def __init__(self, service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.stop = threading.Event()
-        self.summary: dict[str, Any] = {}
-        self.token = _key(service)
-        ports: list[Port] = []
-        start = Port.start
-
-        def started(port: Port) -> None:
-            start(port)
-            ports.append(port)
-
-        monkeypatch.setattr(Port, "start", started)
-        self._thread = threading.Thread(target=self._run, args=(service,))
-        self._thread.start()
-        until(lambda: bool(ports))
-        self.address = urlsplit(ports[0].address)
-
-    def _run(self, service: Service) -> None:
-        self.summary = hosting.run(service, self.stop, http=True)
-
-    def ended(self) -> dict[str, Any]:
-        self._thread.join(WAIT_S)
-        assert not self._thread.is_alive()
-        return self.summary
-
-    def post(self, body: bytes) -> tuple[int, dict[str, Any]]:
-        with closing(
-            HTTPConnection(str(self.address.hostname), self.address.port, timeout=WAIT_S)
-        ) as connection:
-            headers = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"}
-            connection.request("POST", "/v1/events", body, headers)
-            try:
-                answer = connection.getresponse()
-                body = answer.read()
-                return answer.status, json.loads(body) if answer.status == 200 else {}
-            except HTTPException:  # cut off: the sender cannot know, and sends it again
-                return 0, {}
-
-
-def _key(service: Service) -> str:
-    access = Access(service.store)
-    now = service.doors.clock.now_us()
-    people = service.change(lambda tx: access.bootstrap(tx, [("Ana", []), ("Ben", [])])).result()
-    access.refresh()
-    ana, ben = (access.authenticate(p.token, now) for p in people)
-
-    def make(tx: Any) -> str:
-        spec = KeySpec("test", frozenset({"ingest"}), roles=frozenset({"ingest"}))
-        made = access.create_key(tx, ana, spec)
-        assert made.grant_id is not None
-        access.decide_grant(tx, made.grant_id, ben)
-        return made.token
-
-    return service.change(make).result()
 
 
 @pytest.fixture

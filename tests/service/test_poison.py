@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pyarrow as pa
@@ -110,6 +111,28 @@ def test_it_can_be_sent_again_when_the_engine_is_mended(simple: Bench) -> None:
     service = simple.open()
     (outcome,) = send(service, [pay("b", 1)])
     assert (outcome.accepted, outcome.hits) == (1, 1)  # the later one, which was the second, is the third
+    assert service.close()
+
+
+@pytest.mark.parametrize("error", [OSError, MemoryError])
+def test_what_the_machine_lacks_is_no_fault_of_an_event(
+    simple: Bench, error: Callable[[str], Exception]
+) -> None:
+    """It is told to the sender, who sends it again; nothing is set aside."""
+    service = simple.open()
+    left = ["b"] * 2
+
+    def bad(name: str) -> bool:
+        return name in left and (left.remove(name) or True)  # type: ignore[func-returns-value]
+
+    poison(service, bad, error=error)
+    send(service, [pay("a")])
+    for _ in range(2):
+        (failed,) = submit(service, [pay("b", 1), pay("c", 2)]).wait()
+        assert isinstance(failed, (OSError, MemoryError))
+    (outcome,) = send(service, [pay("b", 1), pay("c", 2)])
+    assert (outcome.accepted, outcome.hits) == (2, 1)
+    assert rows_of(service, quarantine) == []
     assert service.close()
 
 

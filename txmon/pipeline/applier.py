@@ -1,8 +1,8 @@
 """Applies batches; an event that the engine cannot take is found, set aside and never stops the others.
 
 Every other error of a scorer is a fault of ours: the state may be half changed, so it is thrown away, the
-journal gives a new one, and the batch is tried in halves until the event is alone. Owns that search;
-never reads or writes a store itself.
+journal gives a new one, and the batch is tried in halves until the event is alone. What the machine lacks
+(memory, disk) is no event's fault and is raised. Owns that search; never reads or writes a store itself.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from txmon.pipeline.refusals import POISON
 from txmon.pipeline.scorer import Result, Scorer
 
 Log = Callable[[str, Exception], None]
+_MACHINE = (OSError, MemoryError)
 
 
 @dataclass(frozen=True)
@@ -56,9 +57,15 @@ class Applier:
         self._reload, self._tries, self._log = reload, tries, log
 
     def apply(self, events: pa.Table) -> Applied:
-        """Apply a batch in order of arrival."""
+        """Apply a batch in order of arrival.
+
+        Raises:
+            OSError, MemoryError: the machine failed; the state is not to be trusted, `reload`.
+        """
         try:
             return self._once(events)
+        except _MACHINE:
+            raise
         except Exception as error:  # whatever it is, the state is not to be trusted any more
             self._log("batch", error)
             self.reload()
@@ -83,6 +90,8 @@ class Applier:
             part = events.slice(start, size)
             try:
                 parts.append(self._once(part))
+            except _MACHINE:
+                raise
             except Exception as error:  # as above
                 self._log("event" if size == 1 else "part", error)
                 self._back_to(safe, parts)
