@@ -69,7 +69,11 @@ def run(
             running.server.start()
         if settings.warehouse:
             running.warehousing = Warehousing(
-                service.store, service.folder / "warehouse", service.metrics, service.doors.log
+                service.store,
+                service.folder / "warehouse",
+                service.metrics,
+                service.doors.log,
+                service.doors.point,
             )
             running.warehousing.start()
         if running.dispatcher is not None:
