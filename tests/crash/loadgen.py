@@ -138,7 +138,7 @@ def _send(
         at += len(some)
         log.add(number, at)
         pace.moved(number, at)
-        time.sleep(0.002)
+        time.sleep(0.02)
 
 
 def watch(store: Path, log: Log, stop: threading.Event, wanted: int | None, more: int) -> None:
