@@ -141,17 +141,17 @@ def _send(
         time.sleep(0.02)
 
 
-def watch(store: Path, log: Log, stop: threading.Event, wanted: int | None, more: int) -> None:
-    """Log the stored position, and `more`, as another process sees it."""
-    seen, place = -1, store / "txmon.db"
+def watch(store: Path, log: Log, seen: int, stop: threading.Event, wanted: int | None, above: int) -> None:
+    """Log the stored position, and what lies `above` it, as another process sees it."""
+    place = store / "txmon.db"
     while not stop.is_set():
         with suppress(sqlite3.Error), closing(sqlite3.connect(f"file:{place}?mode=ro", uri=True)) as db:
             while not stop.is_set():
                 row = db.execute("select max(position) from offsets").fetchone()
                 if row[0] is not None and row[0] != seen:
                     seen = row[0]
-                    log.add(0, seen + more)
-                if wanted is not None and row[0] is not None and seen + more >= wanted:
+                    log.add(0, seen + above)
+                if wanted is not None and row[0] is not None and seen + above >= wanted:
                     stop.set()
                 time.sleep(0.005)
         time.sleep(0.05)
@@ -211,7 +211,8 @@ def main() -> None:
     else:
         (stream,), stop = streams, threading.Event()
         lines = list(lines_of(stream))
-        wanted = None
+        wanted, above = None, int(how == "kafka")
+        seen = acknowledged(Path(log_path), streams)[0] - above
         if last:
             wanted = stream.stat().st_size if how == "file" else len(lines)
         if how == "file":
@@ -221,7 +222,7 @@ def main() -> None:
             target, more = produce, (servers, topic, Path(log_path).with_suffix(".sent"), lines, stop, last)
         threads = [
             threading.Thread(target=target, args=more),
-            threading.Thread(target=watch, args=(Path(second), log, stop, wanted, int(how == "kafka"))),
+            threading.Thread(target=watch, args=(Path(second), log, seen, stop, wanted, above)),
         ]
         signal.signal(signal.SIGTERM, lambda *_: stop.set())
     for thread in threads:
