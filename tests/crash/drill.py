@@ -89,15 +89,19 @@ class Life:
         url = self.broker.url(TOPIC) if self.broker is not None else self.source.as_uri()
         return [*TXMON, "stream", "--feed", "native", "--source", url, *more]
 
-    @contextmanager
-    def service(self, crash: str | None = None) -> Iterator[subprocess.Popen[bytes]]:
-        """The service's process; it is dead behind this, whatever happens."""
-        environment = {k: v for k, v in os.environ.items() if not k.startswith("TXMON_")} | {
+    def environment(self) -> dict[str, str]:
+        """The variables of every process of txmon: nothing of whoever runs the drill."""
+        return {k: v for k, v in os.environ.items() if not k.startswith("TXMON_")} | {
             "TXMON_KEY_FILE": str(self.folder.parent / "pan.key"),
             "TXMON_BATCH_EVENTS": "64",
             "TXMON_SNAPSHOT_EVENTS": "400",
             "TXMON_DISK_FREE_BYTES": "0",
         }
+
+    @contextmanager
+    def service(self, crash: str | None = None) -> Iterator[subprocess.Popen[bytes]]:
+        """The service's process; it is dead behind this, whatever happens."""
+        environment = self.environment()
         if crash is not None:
             environment["TXMON_TEST_CRASH"] = crash
         with (self.folder / "service.log").open("ab") as log, (self.folder / "service.out").open("wb") as out:
@@ -299,9 +303,8 @@ def last_round(life: Life, line: Line) -> None:
     life.judge(line)
     _compare(life, line)
     for name, command in (("replay", ["replay", "--json"]), ("verify", ["store", "verify", "--json"])):
-        done = subprocess.run(
-            [*TXMON, *command, "--store", str(life.store)], capture_output=True, text=True, timeout=600
-        )
+        asked = [*TXMON, *command, "--store", str(life.store)]
+        done = subprocess.run(asked, capture_output=True, text=True, timeout=600, env=life.environment())
         if done.returncode:
             line.breaches.append(f"{name}: {(done.stdout + done.stderr)[-400:]}")
 
@@ -314,8 +317,9 @@ def _compare(life: Life, line: Line) -> None:
         out = stream.with_suffix("")
         if not out.exists():
             command = [*TXMON, "score", str(stream), "--feed", "native", "--out", str(out), "--json"]
-            environment = os.environ | {"TXMON_KEY_FILE": str(life.folder.parent / "pan.key")}
-            subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=environment, timeout=600)
+            subprocess.run(
+                command, check=True, stdout=subprocess.DEVNULL, env=life.environment(), timeout=600
+            )
         hits += _plain(pq.read_table(out / "hits.parquet"))
         columns = ["alert_id", "subject_id", "severity", "score", "hit_count"]
         alerts += [
