@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-import ipaddress
 import re
 import tomllib
 import typing
@@ -23,11 +22,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from types import NoneType
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 from txmon.errors import ConfigError
+from txmon.settingfaults import OIDC_ALGORITHMS, PREFIX, production_faults, together
 
-PREFIX = "TXMON_"
 ENVIRONMENTS = ("development", "production")
 LOG_LEVELS = ("debug", "info", "warning", "error")
 _IGNORED = ("TXMON_TEST_", "TXMON_SETTINGS")
@@ -107,7 +105,7 @@ class Settings:
     batch_events: int = _set(4096, "most events of one commit", low=1, high=1_000_000)
     batch_wait_ms: float = _set(0.0, "how long a commit waits for more events, ms", low=0, high=1000)
     event_tries: int = _set(3, "tries of an event that fails the engine before it is quarantined", low=1)
-    snapshot_events: int = _set(500_000, "events between two snapshots of the engine", low=1)
+    snapshot_events: int = _set(100_000, "events between two snapshots of the engine", low=1)
     snapshot_seconds: int = _set(600, "most seconds between two snapshots while events arrive", low=1)
     max_lateness_days: int = _set(30, "how late an event may be, days", low=0, high=400)
     dedup_days: int = _set(90, "how long an identity is known, days", low=1, high=1100)
@@ -120,6 +118,30 @@ class Settings:
     webhook_tries: int = _set(12, "tries of a delivery before it waits for a replay", low=1, high=50)
     webhook_workers: int = _set(4, "deliveries under way at once", low=1, high=64)
     webhook_test_loopback: bool = _set(False, "allow plain http to this machine; for tests only")
+    # people who sign in elsewhere (OpenID Connect)
+    oidc_issuer: str | None = _set(None, "issuer of tokens, exactly as it calls itself; unset: only API keys")
+    oidc_audience: str | None = _set(None, "what bearer tokens must be for; unset: none are taken")
+    oidc_groups: Path | None = _set(None, "TOML or JSON: what the issuer's groups may do at most")
+    oidc_groups_claim: str = _set("groups", "claim of a token that names its groups")
+    oidc_algorithms: tuple[str, ...] = _set(
+        OIDC_ALGORITHMS, "how tokens may be signed; some of these, all asymmetric"
+    )
+    oidc_token_age_seconds: int = _set(7200, "oldest token that is taken, s", low=60, high=86_400)
+    oidc_keys_seconds: int = _set(
+        300, "how long the issuer's keys are used before they are asked for again, s", low=10, high=86_400
+    )
+    oidc_keys_pause_seconds: int = _set(
+        10, "least time between two looks for keys, whatever tokens name, s", low=1, high=3600
+    )
+    oidc_timeout_ms: int = _set(5000, "longest wait for the issuer, ms", low=100, high=30_000)
+    oidc_ca_file: Path | None = _set(None, "certificates that vouch for the issuer, PEM; unset: the system's")
+    oidc_client_id: str | None = _set(None, "this service's id at the issuer; unset: no sign-in by browser")
+    oidc_client_secret_file: Path | None = _set(None, "secret of that id; unset: none was agreed")
+    oidc_redirect_url: str | None = _set(None, "this service's `/auth/callback` as browsers reach it")
+    oidc_scopes: str = _set("openid", "what a sign-in asks the issuer for; `openid` and more")
+    oidc_session_seconds: int = _set(3600, "longest session of a browser, s", low=60, high=43_200)
+    oidc_idle_seconds: int = _set(900, "longest pause within a session, s", low=30, high=43_200)
+    oidc_test_loopback: bool = _set(False, "allow an issuer by plain http on this machine; for tests only")
     # what it says
     log_level: str = _set("info", "least severity that is logged", one_of=LOG_LEVELS)
 
@@ -181,9 +203,9 @@ def load(environ: Mapping[str, str], arguments: Mapping[str, Any] | None = None)
         except ValueError as error:
             faults.append(f"{label}: {error}")
     settings = Settings(**values)
-    faults += _together(settings)
+    faults += together(settings)
     if settings.production:
-        faults += _production(settings, frozenset(given))
+        faults += production_faults(settings, frozenset(given))
     if faults:
         raise SettingsError(faults)
     return settings
@@ -196,6 +218,8 @@ def reference() -> str:
         default = "" if field.default in (None, ()) else f"`{str(field.default).lower()}`"
         if isinstance(field.default, str):
             default = f"`{field.default}`"
+        if isinstance(field.default, tuple) and field.default:
+            default = f"`{','.join(field.default)}`"
         lines.append(f"| `{PREFIX}{name.upper()}` | {default} | {field.metadata['doc']} |")
     return "\n".join(lines) + "\n"
 
@@ -282,76 +306,6 @@ def _moment_us(text: str) -> int:
     moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
     whole = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     return int(whole.replace(microsecond=0).timestamp()) * 1_000_000 + whole.microsecond
-
-
-def _together(s: Settings) -> list[str]:
-    """Return faults of settings that do not go together."""
-    faults = []
-    if (s.tls_cert_file is None) != (s.tls_key_file is None):
-        faults.append("TXMON_TLS_CERT_FILE and TXMON_TLS_KEY_FILE: set both or neither")
-    if s.store_is_database and not s.store.startswith("postgresql+psycopg://"):
-        faults.append("TXMON_STORE: only `postgresql+psycopg://` addresses and folders are supported")
-    if s.batch_events > s.queue_events:
-        faults.append("TXMON_BATCH_EVENTS: must not exceed TXMON_QUEUE_EVENTS; raise the queue")
-    if s.request_max_bytes > s.bulk_max_bytes:
-        faults.append("TXMON_REQUEST_MAX_BYTES: must not exceed TXMON_BULK_MAX_BYTES")
-    for proxy in s.trusted_proxies:
-        try:
-            ipaddress.ip_network(proxy)
-        except ValueError:
-            faults.append(f"TXMON_TRUSTED_PROXIES: {proxy!r} is not an address or network")
-    return faults
-
-
-def _production(s: Settings, given: frozenset[str]) -> list[str]:
-    """Return what production does not accept; see docs/settings.md."""
-    faults = [
-        f"{PREFIX}{name.upper()}: production does not take its default; set it"
-        for name in ("store", "heads_file", "key_file", "webhook_key_file", "base_currency", "entity")
-        if name not in given
-    ]
-    for name in ("key_file", "webhook_key_file", "stripe_secret_file", "tls_cert_file", "tls_key_file"):
-        path: Path | None = getattr(s, name)
-        if path is not None:
-            faults += _file_faults(f"{PREFIX}{name.upper()}", path, secret=name != "tls_cert_file")
-    if s.key_file is not None and s.key_file == s.webhook_key_file:
-        faults.append("TXMON_WEBHOOK_KEY_FILE: must be another file than TXMON_KEY_FILE")
-    if s.tls_cert_file is None and not s.behind_tls_proxy:
-        faults.append(
-            "TXMON_TLS_CERT_FILE: production does not serve plain http; set certificate and key, or say "
-            "TXMON_BEHIND_TLS_PROXY=true where a proxy in front ends TLS"
-        )
-    if s.webhook_test_loopback:
-        faults.append("TXMON_WEBHOOK_TEST_LOOPBACK: is for tests only; unset it")
-    if (
-        s.heads_file is not None
-        and not s.store_is_database
-        and s.heads_file.resolve().is_relative_to(Path(s.store).resolve())
-    ):
-        faults.append("TXMON_HEADS_FILE: must lie outside TXMON_STORE, or whoever cuts one cuts both")
-    if s.store_is_database:
-        faults += _database_faults(s.store)
-    return faults
-
-
-def _file_faults(label: str, path: Path, *, secret: bool) -> list[str]:
-    try:
-        mode = path.stat().st_mode
-    except OSError as error:
-        return [f"{label}: {path}: {error.strerror}; make the file or correct the path"]
-    if secret and mode & 0o077:
-        return [f"{label}: {path} may be read by others; run `chmod 600 {path}`"]
-    return []
-
-
-def _database_faults(url: str) -> list[str]:
-    parts = urlsplit(url)
-    if parts.hostname in (None, "localhost", "127.0.0.1", "::1"):
-        return []
-    mode = parse_qs(parts.query).get("sslmode", ["prefer"])[0]
-    if mode in ("verify-ca", "verify-full"):
-        return []
-    return [f"TXMON_STORE: sslmode={mode} does not check the server; add `?sslmode=verify-full`"]
 
 
 def _redacted(value: Any) -> str:
