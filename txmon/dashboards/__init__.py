@@ -51,7 +51,8 @@ def build(made: Made | None = None) -> dict[str, str]:
         "grafana/provisioning/dashboards/txmon.yaml": boards_yaml(m.addresses),
         "grafana/provisioning/datasources/txmon.yaml": datasource_yaml(m.addresses),
         f"prometheus/{RULES_FILE}": rules_yaml(m.tuning, m.runbook),
-        "prometheus/txmon.tests.yaml": tests_yaml(m.tuning, m.runbook),
+        "prometheus/txmon.tests.yaml": tests_yaml(m.tuning, m.runbook, long=False),
+        "prometheus/txmon.long.tests.yaml": tests_yaml(m.tuning, m.runbook, long=True),
         "prometheus/prometheus.yml": prometheus_yaml(m.addresses, m.every),
         "alertmanager/alertmanager.yml": alertmanager_yaml(m.addresses),
     }

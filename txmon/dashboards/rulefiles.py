@@ -18,6 +18,7 @@ from txmon.dashboards.tuning import Tuning
 
 RULES_FILE = "txmon.rules.yaml"
 HEADER = "# Made by `txmon dashboards build`; change txmon/dashboards instead.\n"
+_LONG_M = 120  # minutes
 _LABEL = re.compile(r"\{\{ \$labels\.(\w+) \}\}")
 
 
@@ -42,13 +43,19 @@ def rules_yaml(tuning: Tuning, runbook: str) -> str:
     return to_yaml({"groups": groups})
 
 
-def tests_yaml(tuning: Tuning, runbook: str) -> str:
-    """Return the unit tests: for each alert one case in which it fires and one in which it does not."""
+def tests_yaml(tuning: Tuning, runbook: str, *, long: bool) -> str:
+    """Return the unit tests: for each alert one case in which it fires and one in which it does not.
+
+    Args:
+        long: those of many hours, which are looked at every five minutes; the others every minute.
+    """
     tests = []
     for alert in all_alerts(tuning):
         for case, name in ((alert.fires, "fires"), (alert.quiet, "is quiet")):
-            tests.append(_test(alert, case, f"{alert.name} {name}", runbook))
-    return to_yaml({"rule_files": [RULES_FILE], "evaluation_interval": "1m", "tests": tests})
+            if (int(case.at.removesuffix("m")) > _LONG_M) == long:
+                tests.append(_test(alert, case, f"{alert.name} {name}", runbook))
+    every = "5m" if long else "1m"
+    return to_yaml({"rule_files": [RULES_FILE], "evaluation_interval": every, "tests": tests})
 
 
 def to_yaml(document: Mapping[str, Any]) -> str:
