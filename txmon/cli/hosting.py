@@ -6,6 +6,7 @@ Owns the order of starting and stopping; what each part does is its own.
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -14,6 +15,7 @@ from txmon.cli.outgoing import alert_out_of, dispatcher_of
 from txmon.cli.running import new_intake
 from txmon.clock import monotonic_s
 from txmon.errors import ConfigError
+from txmon.model.rates import Rates
 from txmon.notify import Dispatcher
 from txmon.pipeline.housekeeping import Chore, Housekeeping
 from txmon.pipeline.service import Service
@@ -22,7 +24,8 @@ from txmon.pipeline.work import Sender
 from txmon.store import offsets
 from txmon.streams.alertout import AlertOut
 from txmon.streams.connect import open_consumer, source_kind
-from txmon.streams.consumer import Positions
+from txmon.streams.consumer import Message, Positions
+from txmon.streams.decode import DecodedBatch, Decoder
 from txmon.streams.feeding import Feeding, Source
 
 _TICK_S = 0.2
@@ -107,9 +110,24 @@ def feeding_of(service: Service) -> Feeding:
 
     consumer = open_consumer(url, stored_of)
     sender = Sender(settings.feed, settings.entity)
-    decoder = new_intake(service).decoder(sender)
-    source = Source(consumer, sender, source_kind(url), decoder.decode, partial(stored_of, consumer.name))
+    decode = _Decoding(service, sender)
+    source = Source(consumer, sender, source_kind(url), decode, partial(stored_of, consumer.name))
     return Feeding(source, service, service.doors.clock, service.metrics, service.doors.log)
+
+
+class _Decoding:
+    """Decodes with the rates in force: a decoder is kept until another config is."""
+
+    def __init__(self, service: Service, sender: Sender) -> None:
+        self._service, self._sender = service, sender
+        self._rates: Rates | None = None
+        self._decoder: Decoder | None = None
+
+    def __call__(self, messages: Sequence[Message]) -> DecodedBatch:
+        rates = self._service.config.rates
+        if self._decoder is None or self._rates is not rates:
+            self._rates, self._decoder = rates, new_intake(self._service).decoder(self._sender)
+        return self._decoder.decode(messages)
 
 
 def _wait(running: Running, stop: threading.Event, idle_exit_s: float | None) -> None:
@@ -120,7 +138,7 @@ def _wait(running: Running, stop: threading.Event, idle_exit_s: float | None) ->
         if running.server is not None and running.server.failed:
             return
         seen = running.service.store.marks.seq
-        if seen != events:
+        if seen != events or running.service.busy:  # a large batch is no idleness
             events, since = seen, monotonic_s()
         elif idle_exit_s is not None and monotonic_s() - since > idle_exit_s:
             return

@@ -44,6 +44,7 @@ from txmon.pipeline.writer import Log, Parts, Writer
 from txmon.rules.ir import Rule
 from txmon.settings import Settings
 from txmon.store import Store, Tx, aliases, journal
+from txmon.store.db import ERASURES_FILE
 
 T = TypeVar("T")
 SNAPSHOTS = "snapshots"
@@ -102,6 +103,7 @@ class Service:
             clock=doors.clock,
             random_bytes=doors.random_bytes,
             heads=settings.heads_file,
+            erasures=state_folder(settings) / ERASURES_FILE if settings.store_is_database else None,
         )
         try:
             service = cls(settings, doors, store, intake_of)
@@ -252,6 +254,11 @@ class Service:
     def activate(self, config: Config, decision: Mapping[str, Any]) -> Future[int]:
         """Warm a config on history and put it in force; see `Activation.start`."""
         return self.activation.start(config, decision)
+
+    @property
+    def busy(self) -> bool:
+        """Whether events wait or are being scored and stored."""
+        return self.inbox.events > 0 or self._writer.busy
 
     def readiness(self) -> list[str]:
         """Return codes of the metric `ready` for what keeps the service from taking events."""

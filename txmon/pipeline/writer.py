@@ -85,6 +85,7 @@ class Writer:
         self._owed: dict[int, Job] = {}  # taken and not yet answered
         self._ahead = False  # the engine may have events that the journal has not: its state is worthless
         self.problem: str | None = None  # what keeps it from storing, a code; None while it can
+        self.busy = False  # whether something taken is not dealt with yet
 
     def start(self) -> None:
         """Start the thread."""
@@ -142,6 +143,7 @@ class Writer:
         """Take what waits and deal with it."""
         jobs, changes = self._p.inbox.take(self._p.batch_events, wait_s)
         self._owed = {id(job): job for job in jobs}
+        self.busy = bool(jobs or changes)
         try:
             for change in changes:
                 self._change(change)
@@ -150,6 +152,7 @@ class Writer:
             raise
         if jobs:
             self._batch(jobs)
+        self.busy = False
         if not self._give_up.is_set() and not self._ahead:
             self._p.between()
 
