@@ -8,6 +8,7 @@
     ├── RuleErrors       all the RuleErrors of a pack at once
     ├── StateError       a snapshot or state file cannot be used
     ├── SourceError      a broker or a followed file cannot be read from or written to now
+    ├── IssuerUnavailable  who signs tokens cannot be asked now
     ├── SignatureError   a message is not signed by the one it claims to come from
     ├── AuthError        a request does not say who sends it, or not credibly
     ├── Forbidden        who asks may not do this
@@ -115,6 +116,21 @@ class SourceError(TxmonError):
 
     code = "source"
     status = 503
+
+
+class IssuerUnavailable(TxmonError):
+    """The issuer of tokens cannot be asked, or answers what cannot be used; `reason` is a stable word."""
+
+    code = "issuer"
+    status = 503
+
+    def __init__(self, detail: str, reason: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
+
+    def again(self) -> IssuerUnavailable:
+        """Return the same error for who asks next."""
+        return IssuerUnavailable(self.detail, self.reason)
 
 
 class StoreError(TxmonError):

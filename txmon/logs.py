@@ -42,7 +42,7 @@ _HASH = re.compile(r"([0-9a-f]{12}|[0-9a-f]{64})")  # no card number has 12 or 6
 _LONG_RUN = re.compile(r"\d{10}")
 _REQUEST = re.compile(r"req_[a-z2-7]{26}")
 _ALERT = re.compile(r"al-[0-9a-f]{24}")
-_OURS = re.compile(r"(d|psn|key|grn|prp|hook|msg|person:psn|service:key)_[a-z2-7]{16,26}")
+_OURS = re.compile(r"(d|psn|key|grn|prp|hook|msg|lnk|person:psn|service:key)_[a-z2-7]{16,26}")
 
 
 def _keys(text: str) -> frozenset[str]:

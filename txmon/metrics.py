@@ -174,7 +174,27 @@ class Metrics:
     auth_failures_total = _family(
         Counter,
         "Requests refused for who sent them",
-        {"reason": ("missing", "malformed", "unknown", "expired", "revoked", "scope", "role", "blocked")},
+        {
+            "reason": (
+                "missing",
+                "malformed",
+                "unknown",
+                "expired",
+                "revoked",
+                "scope",
+                "role",
+                "blocked",
+                "algorithm",
+                "header",
+                "signature",
+                "issuer",
+                "audience",
+                "claims",
+                "unlinked",
+                "session",
+                "csrf",
+            )
+        },
     )
     rate_limited_total = _plain(Counter, "Requests refused because their key made too many")
     # the way of a batch

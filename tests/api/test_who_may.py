@@ -15,6 +15,7 @@ _BODIES: dict[str, Any] = {
     "POST /v1/people": {"name": "Nobody", "roles": ["analyst"]},
     "POST /v1/keys": {"name": "k", "scopes": ["read"], "roles": ["analyst"]},
 }
+_SIGN_IN = ("/auth/login", "/auth/callback")
 _ID = {"row_id": "999999"}
 
 
@@ -36,11 +37,14 @@ def test_the_table_names_roles_and_scopes_that_exist() -> None:
         assert entry.roles <= ROLES, entry.name
         assert entry.scopes <= SCOPES | {ENROL}, entry.name
         assert entry.scopes or not entry.roles, entry.name
-        assert entry.public == (entry.path in ("/livez", "/readyz", "/openapi.json"))
+        assert entry.public == (entry.path in ("/livez", "/readyz", "/openapi.json", *_SIGN_IN))
 
 
 @pytest.mark.parametrize("entry", TABLE, ids=lambda e: e.name)
 def test_a_route_lets_in_whom_the_table_names_and_nobody_else(shared_api: Api, entry: Entry) -> None:
+    if entry.path in _SIGN_IN:  # its own tests; nobody signs in where no issuer is set
+        problem(ask(shared_api, entry, None), 404, "not_found")
+        return
     if entry.public:
         assert ask(shared_api, entry, None).status_code in (200, 503)
         return

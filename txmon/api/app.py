@@ -18,7 +18,7 @@ from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
 import txmon
-from txmon.api import alerts, findings, people, proposals, quarantine, rules, system, webhooks
+from txmon.api import alerts, findings, links, people, proposals, quarantine, rules, signin, system, webhooks
 from txmon.api.bulk import Bulk
 from txmon.api.context import Exchange, Parts, RawHandler, Receive, Scope, Send, Service
 from txmon.api.contract import contract
@@ -34,12 +34,13 @@ from txmon.clock import Clock
 from txmon.errors import ConfigError
 from txmon.metrics import Metrics
 from txmon.notify import master_of
+from txmon.oidc import make_identity
 from txmon.pipeline.writer import Log
 from txmon.settings import Settings
 from txmon.store.access import Access
 from txmon.store.audit import AuditLog
 
-_MODULES = (alerts, findings, rules, quarantine, proposals, people, webhooks, system)
+_MODULES = (alerts, findings, rules, quarantine, proposals, people, links, webhooks, signin, system)
 
 
 class App:
@@ -53,7 +54,7 @@ class App:
         parts.access.proposals.on(alerts.DISMISSAL, alerts.dismissed)
         keeper = Keeper(parts)
         feeds, submitter = Feeds(parts.settings.feed), Submitter(parts)
-        self._live, self._keeper = Live(parts), keeper
+        self._live, self._keeper, self._identity = Live(parts), keeper, parts.identity
         raw: dict[str, RawHandler] = {
             "POST /v1/events": Ingest(parts, keeper, feeds, submitter),
             "POST /v1/events:bulk": Bulk(parts, keeper, feeds),
@@ -76,6 +77,8 @@ class App:
     async def flush(self) -> None:
         """Write answers that wait; see the class."""
         await self._keeper.flush()
+        if self._identity is not None:
+            self._identity.close()
 
 
 def create_app(
@@ -99,13 +102,14 @@ def create_app(
 
     Raises:
         ConfigError: a route is not in the table, or a line of it has no route; the key file of webhooks is
-            set and cannot be used.
+            set and cannot be used, or one of the files about sign-ins.
     """
     parts = Parts(service, settings, metrics, access, audit, clock, log, decode)
     if wake is not None:
         parts.wake = wake
     if settings.webhook_key_file is not None:
         parts.master = master_of(settings)
+    parts.identity = make_identity(settings, access, clock, service.store.random_bytes, log)
     return App(parts)
 
 

@@ -18,6 +18,7 @@ from txmon.clock import Clock
 from txmon.errors import AuthError
 from txmon.metrics import Metrics
 from txmon.notify import Master
+from txmon.oidc import Identity, Session
 from txmon.pipeline.config import Config
 from txmon.pipeline.inbox import Done
 from txmon.pipeline.work import Decoded, Sender, Work
@@ -91,7 +92,8 @@ class Parts:
     """Everything the handlers share.
 
     decode: makes a decoder for a bulk request, off the writer's thread. wake: has the deliveries of webhooks
-    look at the endpoints. master: makes their secrets; None: no key file is set.
+    look at the endpoints. master: makes their secrets; None: no key file is set. identity: recognises tokens
+    and sessions of people who sign in elsewhere; None: nobody does.
     """
 
     service: Service
@@ -104,6 +106,7 @@ class Parts:
     decode: Callable[[Sender], Decode] | None = None
     wake: Callable[[], None] = _nobody
     master: Master | None = None
+    identity: Identity | None = None
     senders: dict[tuple[str, str], tuple[Principal, Sender]] = field(default_factory=dict)
 
     @property
@@ -147,7 +150,9 @@ class Answer:
 class Exchange:
     """A request under way."""
 
-    __slots__ = ("_who", "body", "entry", "headers", "receive", "request_id", "scope", "send", "status")
+    __slots__ = (
+        "_who", "body", "entry", "headers", "receive", "request_id", "scope", "send", "session", "status",
+    )  # fmt: skip
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, request_id: str) -> None:
         self.scope, self.receive, self.send = scope, receive, send
@@ -156,6 +161,7 @@ class Exchange:
         self.entry: Entry | None = None
         self.status = 0  # of the answer, once it has begun
         self.body: bytes | None = None  # where the gate has read it
+        self.session: Session | None = None  # by which it came, if by one
         self._who: Principal | None = None
 
     @property

@@ -11,6 +11,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 import txmon
+from txmon.api.callers import SESSION
 from txmon.api.problems import CODES
 from txmon.api.schemas import ANSWERS, SCHEMAS, TEXT, many, ref
 from txmon.api.table import TABLE, Entry
@@ -19,9 +20,9 @@ _JSON, _PROBLEM = "application/json", "application/problem+json"
 _ABOUT = """Events in, decisions out; alerts, rules and people around them.
 
 Errors are RFC 9457 problem details whose `code` never changes its meaning. Send the key as
-`Authorization: Bearer txm_...`. A repeated `Idempotency-Key` gets the same answer; without one an event is
-known by its (source, event_id) and counts once. Personal data is shown to requests that say why, in
-`X-Purpose`, and each such read is recorded."""
+`Authorization: Bearer txm_...`, or in its place a token of the issuer that is set. A repeated
+`Idempotency-Key` gets the same answer; without one an event is known by its (source, event_id) and counts
+once. Personal data is shown to requests that say why, in `X-Purpose`, and each such read is recorded."""
 _FEED = {
     "name": "feed", "in": "query", "required": False, "description": "how rows are read",
     "schema": {"type": "string", "pattern": "^[a-z0-9][a-z0-9_-]{0,39}$"},
@@ -64,6 +65,15 @@ _BODIES: dict[str, dict[str, Any]] = {
         "application/x-ndjson": {"schema": {"type": "string", "description": "one JSON object a line"}},
     },
 }  # fmt: skip
+_SCHEMES = {
+    "key": {"type": "http", "scheme": "bearer", "bearerFormat": "txm_... or a JWT of the issuer that is set"},
+    "session": {
+        "type": "apiKey", "in": "cookie", "name": SESSION,
+        "description": "given by /auth/login; what changes something repeats X-CSRF-Token of /auth/me",
+    },
+}  # fmt: skip
+_ALWAYS_NEW = ("GET /v1/status", "GET /auth/me")
+_BROWSER = ("GET /auth/login", "GET /auth/callback")
 _USUAL = (400, 401, 408, 403, 404, 413, 415, 422, 429, 500, 503)
 
 
@@ -75,7 +85,7 @@ def contract(app: FastAPI) -> dict[str, Any]:
     for name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(name, None)
     schemas |= SCHEMAS
-    components["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer", "bearerFormat": "txm_..."}}
+    components["securitySchemes"] = _SCHEMES
     components["responses"] = {
         "Problem": {"description": "A problem", "content": {_PROBLEM: {"schema": ref("Problem")}}}
     }
@@ -94,7 +104,7 @@ def _operation(entry: Entry, made: dict[str, Any]) -> dict[str, Any]:
         "operationId": _identifier(entry),
         "tags": [_tag(entry.path)],
         "description": _who(entry),
-        "security": [] if not entry.scopes else [{"key": []}],
+        "security": [] if not entry.scopes else [{"key": []}, {"session": []}],
     }
     parameters = list(made.get("parameters", []))
     name = entry.name
@@ -131,9 +141,11 @@ def _responses(entry: Entry) -> dict[str, Any]:
         text = {"schema": TEXT}
         kinds = ("text/plain", "application/openmetrics-text")
         found["200"] = {"description": "Metrics", "content": dict.fromkeys(kinds, text)}
-    if entry.method == "GET" and not entry.public and not entry.raw and name != "GET /v1/status":
+    if name in _BROWSER:
+        found["303"] = {"description": "The browser goes on there"}
+    elif entry.method == "GET" and not entry.public and not entry.raw and name not in _ALWAYS_NEW:
         found["304"] = {"description": "The caller has it already"}
-    problems = _USUAL if not entry.public else (500,)
+    problems = _USUAL if not entry.public or name in _BROWSER else (500,)
     more = {"PATCH": (409, 412, 428), "POST": (409, 412), "DELETE": (409, 412)}.get(entry.method, ())
     for status in (*problems, *more):
         found.setdefault(str(status), {"$ref": "#/components/responses/Problem"})

@@ -13,6 +13,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 
 from txmon.api.bodies import JSON, Gone, check_depth, media_type, read_body
+from txmon.api.callers import caller
 from txmon.api.context import (
     PROBLEM_TYPE,
     Answer,
@@ -111,7 +112,7 @@ class Gate:
         scope = exchange.scope
         entry = exchange.entry = self._routes.find(scope["method"], scope["path"])
         if entry.scopes and not (entry.path == "/metrics" and self._parts.settings.metrics_open):
-            self._admit(exchange, entry)
+            await self._admit(exchange, entry)
         handler = self._raw.get(entry.name)
         if handler is not None:
             return await handler(exchange)
@@ -119,8 +120,8 @@ class Gate:
 
     # -- who and how often ---------------------------------------------------------------------------
 
-    def _admit(self, exchange: Exchange, entry: Entry) -> None:
-        who = self._identify(exchange)
+    async def _admit(self, exchange: Exchange, entry: Entry) -> None:
+        who = await self._identify(exchange)
         exchange.who = who
         wait = self._buckets.take(who.key_id or "", monotonic_s())
         if wait:
@@ -133,13 +134,9 @@ class Gate:
         if not entry.admits(who):
             self._refuse(entry, who)
 
-    def _identify(self, exchange: Exchange) -> Principal:
-        text = exchange.headers.get(b"authorization", b"").decode("latin-1")
-        scheme, _, token = text.partition(" ")
+    async def _identify(self, exchange: Exchange) -> Principal:
         try:
-            if text and scheme.lower() != "bearer":
-                raise AuthError("malformed")
-            return self._parts.access.authenticate(token.strip(), self._parts.clock.now_us())
+            return await caller(self._parts, exchange)
         except AuthError as error:
             self._parts.metrics.auth_failures_total.labels(error.reason).inc()
             address = self._addresses.of(exchange.scope, exchange.headers)

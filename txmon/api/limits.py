@@ -42,6 +42,13 @@ class Failures:
         self._limit = limit
         self._seen: OrderedDict[str, tuple[float, int]] = OrderedDict()  # begin of the minute, count
 
+    def wait(self, address: str, now_s: float) -> float:
+        """Return the seconds that an address must wait, 0 if it need not."""
+        begin, count = self._seen.get(address, (now_s, 0))
+        if count < self._limit or now_s - begin >= _WINDOW_S:
+            return 0.0
+        return max(1.0, begin + _WINDOW_S - now_s)
+
     def note(self, address: str, now_s: float) -> float:
         """Count a refused key; returns 0, or the seconds that this address must wait."""
         begin, count = self._seen.get(address, (now_s, 0))

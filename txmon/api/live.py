@@ -13,6 +13,7 @@ from typing import Any
 import orjson
 import sqlalchemy as sa
 
+from txmon.api.callers import caller
 from txmon.api.context import Exchange, Message, Parts
 from txmon.api.personal import note_read
 from txmon.api.problems import Problem, retry_after
@@ -91,14 +92,13 @@ class Live:
                 await _send(exchange, b": still here\n\n")
             if checked >= _CHECK_S:
                 checked = 0.0
-                if not self._still_known(exchange):
+                if not await self._still_known(exchange):
                     return
 
-    def _still_known(self, exchange: Exchange) -> bool:
-        """Whether the key still is what it was when the stream began."""
-        token = exchange.headers.get(b"authorization", b"").decode("latin-1").partition(" ")[2].strip()
+    async def _still_known(self, exchange: Exchange) -> bool:
+        """Whether the caller still is who it was when the stream began."""
         try:
-            return self._parts.access.authenticate(token, self._parts.clock.now_us()) == exchange.who
+            return await caller(self._parts, exchange, used=False) == exchange.who
         except Exception:  # revoked, expired, or not to be told: the caller may come back and ask
             return False
 

@@ -62,7 +62,7 @@ def cached(exchange: Exchange, value: Any) -> Response:
 def tagged(exchange: Exchange, body: bytes, tag: str) -> Response:
     """Return bytes with an ETag, or 304 if the caller has them."""
     given = exchange.headers.get(b"if-none-match", b"").decode("latin-1")
-    headers = {"etag": tag, "vary": "Authorization, X-Purpose"}
+    headers = {"etag": tag, "vary": "Authorization, Cookie, X-Purpose"}
     if tag.removeprefix("W/") in [each.strip().removeprefix("W/") for each in given.split(",")]:
         return Response(status_code=304, headers=headers)
     return Response(body, media_type="application/json", headers=headers)

@@ -31,6 +31,7 @@ CODES: dict[str, tuple[int, str]] = {
     "unauthenticated": (401, "Who sends this is not known"),
     "forbidden": (403, "This key may not do this"),
     "four_eyes": (403, "Another person must do this"),
+    "csrf": (403, "This may have been sent by another site"),
     "not_permitted": (403, "Events of this mode or entity may not be sent with this key"),
     "not_found": (404, "There is no such thing"),
     "method_not_allowed": (405, "The resource has no such method"),
@@ -62,6 +63,7 @@ CODES: dict[str, tuple[int, str]] = {
     "store_unavailable": (503, "The store cannot be used now"),
     "commit_unknown": (503, "The store cannot be used now"),
     "source": (503, "The source cannot be used now"),
+    "issuer": (503, "Who signs tokens cannot be asked now"),
     "no_room": (507, "The disk is nearly full"),
     "store_fatal": (507, "The store cannot take more"),
 }
@@ -100,7 +102,16 @@ def retry_after(seconds: float) -> Header:
     return b"retry-after", str(max(1, int(seconds + 0.999))).encode()
 
 
-_RETRY = ("busy", "unavailable", "store_unavailable", "commit_unknown", "store", "source", "store_fatal")
+_RETRY = (
+    "busy",
+    "unavailable",
+    "store_unavailable",
+    "commit_unknown",
+    "store",
+    "source",
+    "issuer",
+    "store_fatal",
+)
 _CHALLENGE: Header = (b"www-authenticate", b'Bearer realm="txmon"')
 _RETRY_S = 2
 

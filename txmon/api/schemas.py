@@ -178,10 +178,19 @@ _DELIVERY = thing(
     message=WHOLE | {"description": "its number, for a replay"}, at=TIME, id=WHOLE, attempt=WHOLE,
     outcome=TEXT, status=maybe(WHOLE), duration_ms=WHOLE, error=maybe(TEXT),
 )  # fmt: skip
+_LINK = thing(
+    link_id=TEXT, person_id=TEXT, issuer=TEXT, subject=TEXT, state=one_of("pending", "active", "revoked"),
+    created=TIME, created_by=TEXT, revoked=maybe(TIME),
+)  # fmt: skip
+_ME = thing(
+    identity=TEXT, person_id=maybe(TEXT), key_id=maybe(TEXT), name=TEXT, kind=one_of("person", "service"),
+    roles=many(TEXT), scopes=many(TEXT), mode=maybe(TEXT), entities=maybe(many(TEXT)),
+    session=maybe(thing(ends=TIME, csrf_token=TEXT | {"description": "for X-CSRF-Token"})),
+)  # fmt: skip
 _PROBLEM = thing(
     {
-        "reason": TEXT, "faults": many({"type": "object"}), "stored": ref("Sums"),
-        "quarantine_id": maybe(WHOLE),
+        "reason": TEXT, "issuer": TEXT, "subject": TEXT, "faults": many({"type": "object"}),
+        "stored": ref("Sums"), "quarantine_id": maybe(WHOLE),
     },
     type=TEXT, title=TEXT, status=WHOLE, detail=TEXT, code=TEXT, instance=TEXT,
 )  # fmt: skip
@@ -192,7 +201,8 @@ _HOOK_STATE = thing(webhook_id=TEXT, state=TEXT)
 SCHEMAS: dict[str, Schema] = {
     "Event": event(), "Decision": _DECISION, "Results": _RESULTS, "Sums": _SUMS, "Hit": _HIT, "Alert": _ALERT,
     "Rule": _RULE, "QuarantineRow": _ROW, "Proposal": _PROPOSAL, "Person": _PERSON, "Key": _KEY,
-    "Read": _READ, "Webhook": thing(**_WEBHOOK_FIELDS), "Delivery": _DELIVERY, "Problem": _PROBLEM,
+    "Read": _READ, "Link": _LINK, "Webhook": thing(**_WEBHOOK_FIELDS), "Delivery": _DELIVERY,
+    "Problem": _PROBLEM,
 }  # fmt: skip
 _MADE = thing(key_id=TEXT, token=TEXT | {"description": "shown this once"}, proposal_id=maybe(TEXT))
 # route -> status -> schema of its answers that are no errors
@@ -230,6 +240,11 @@ ANSWERS: dict[str, dict[int, Schema]] = {
     "POST /v1/keys": {201: _MADE},
     "POST /v1/keys/{key_id}/rotation": {201: _MADE},
     "DELETE /v1/keys/{key_id}": {200: thing(key_id=TEXT, state=TEXT)},
+    "GET /v1/links": {200: paged(ref("Link"))},
+    "POST /v1/people/{person_id}/links": {202: thing(link_id=TEXT, person_id=TEXT, proposal_id=TEXT)},
+    "DELETE /v1/links/{link_id}": {200: thing(link_id=TEXT, state=TEXT)},
+    "GET /auth/me": {200: _ME},
+    "POST /auth/logout": {200: thing(signed_out=FLAG, issuer_logout=maybe(TEXT))},
     "GET /v1/audit": {200: paged(ref("Read"))},
     "GET /v1/webhooks": {200: paged(ref("Webhook"))},
     "POST /v1/webhooks": {201: thing(**_WEBHOOK_FIELDS, secret=TEXT | {"description": "shown this once"})},

@@ -234,6 +234,13 @@ class Replay(Given):
         return self
 
 
+class NewLink(Given):
+    """Who a person is to the issuer: `sub` as its tokens have it. Without `issuer`: the one that is set."""
+
+    subject: Annotated[str, Field(min_length=1, max_length=255, pattern=_PRINTED, examples=["248289761001"])]
+    issuer: Annotated[str, Field(min_length=1, max_length=500, pattern=r"^[!-~]+$")] | None = None
+
+
 class Rotation(Given):
     """How long the old key still works, in seconds."""
 

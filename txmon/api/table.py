@@ -116,6 +116,12 @@ TABLE: tuple[Entry, ...] = (
         people=True, secret=True,
     ),
     _entry("DELETE /v1/keys/{key_id}", SCOPES, _ANYBODY, "End a key", people=True),
+    _entry("GET /v1/links", ADMIN, ("admin", "auditor"), "List which outside accounts are whose"),
+    _entry(
+        "POST /v1/people/{person_id}/links", ADMIN, ("admin",), "Propose that an outside account is a person",
+        people=True,
+    ),
+    _entry("DELETE /v1/links/{link_id}", SCOPES, _ANYBODY, "End a link", people=True),
     _entry("GET /v1/audit", READ, ("auditor",), "Who read whose data, when and what for"),
     # webhooks out
     _entry("GET /v1/webhooks", ADMIN, ("admin", "auditor"), "List the receivers of webhooks"),
@@ -135,6 +141,11 @@ TABLE: tuple[Entry, ...] = (
     _entry(
         "GET /v1/webhooks/{webhook_id}/deliveries", ADMIN, ("admin", "auditor"), "What was delivered and how"
     ),
+    # signing in
+    _entry("GET /auth/login", _NONE, _NONE, "To the issuer, to sign in"),
+    _entry("GET /auth/callback", _NONE, _NONE, "Back from the issuer"),
+    _entry("GET /auth/me", SCOPES, _NONE, "Who asks, and what this one may do"),
+    _entry("POST /auth/logout", SCOPES, _NONE, "End the session", secret=True),
     # the service
     _entry("GET /v1/status", READ, _ANYBODY, "How far everything is"),
     _entry("GET /metrics", READ, _ANYBODY, "Metrics for Prometheus"),
