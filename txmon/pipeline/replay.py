@@ -8,8 +8,10 @@ never hides one before. Owns the comparison; writes nothing.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -75,20 +77,22 @@ def replay(store: Store, progress: Progress | None = None) -> Replay:
         raise StateError("the store holds no config: nothing was ever scored with it")
     report = Replay(epochs=len(found))
     limit = first_erased(store)
-    scorers = [fresh(found[:number], epoch) for number, epoch in enumerate(found)]
+    # those of later epochs read along; one that is done gives its alerts to the next and goes
+    scorers = deque(fresh(found[:number], epoch) for number, epoch in enumerate(found))
     last = store.marks.seq
     for number, epoch in enumerate(found):
-        scorer = scorers[number]
-        if number:
-            scorer.take_alerts(scorers[number - 1].alerts.snapshot())
+        scorer = scorers[0]
         end = found[number + 1].first_seq - 1 if number + 1 < len(found) else last
         for run in runs(store, epoch.first_seq if number else 1, end):
             _compare(store, run, again(scorer, run), report, limit)
-            for later in scorers[number + 1 :]:
+            for later in islice(scorers, 1, None):
                 warm(later, run)
             report.events += len(run.events)
             if progress is not None:
                 progress(report.events, store.marks.events)
+        scorers.popleft()
+        if scorers:
+            scorers[0].take_alerts(scorer.alerts.snapshot())
     return report
 
 
