@@ -71,6 +71,7 @@ class Settings:
     key_file: Path | None = _set(None, "secret of card tokens; unset: the user's configuration folder")
     webhook_key_file: Path | None = _set(None, "secret from which every webhook's own secret is made")
     stripe_secret_file: Path | None = _set(None, "signing secret(s) of Stripe's webhooks, one a line")
+    adyen_hmac_file: Path | None = _set(None, "HMAC key(s) of Adyen's webhooks, 64 hex digits, one a line")
     # whose events
     feed: str = _set("native", "feed of events that name none")
     entity: str = _set("default", "reporting entity of events that name none")

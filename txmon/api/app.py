@@ -19,6 +19,7 @@ from starlette.exceptions import HTTPException
 
 import txmon
 from txmon.api import alerts, findings, links, people, proposals, quarantine, rules, signin, system, webhooks
+from txmon.api.adyen import Adyen
 from txmon.api.bulk import Bulk
 from txmon.api.context import Exchange, Parts, RawHandler, Receive, Scope, Send, Service
 from txmon.api.contract import contract
@@ -59,6 +60,7 @@ class App:
             "POST /v1/events": Ingest(parts, keeper, feeds, submitter),
             "POST /v1/events:bulk": Bulk(parts, keeper, feeds),
             "POST /v1/stripe": Stripe(parts, submitter),
+            "POST /v1/adyen": Adyen(parts, submitter),
             "GET /v1/alerts/stream": self._live,
         }
         inner = _framework(parts)

@@ -60,6 +60,7 @@ _BODIES: dict[str, dict[str, Any]] = {
         "application/xml": {"schema": {"type": "string", "description": "for feeds that read XML"}},
     },
     "POST /v1/stripe": {_JSON: {"schema": {"type": "object", "description": "an event of Stripe"}}},
+    "POST /v1/adyen": {_JSON: {"schema": {"type": "object", "description": "a notification of Adyen"}}},
     "POST /v1/events:bulk": {
         "application/vnd.apache.arrow.stream": {"schema": {"type": "string", "format": "binary"}},
         "application/x-ndjson": {"schema": {"type": "string", "description": "one JSON object a line"}},

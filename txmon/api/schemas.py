@@ -210,6 +210,7 @@ ANSWERS: dict[str, dict[int, Schema]] = {
     "POST /v1/events": {200: {"anyOf": [ref("Decision"), ref("Results")]}},
     "POST /v1/events:bulk": {200: ref("Sums")},
     "POST /v1/stripe": {200: thing(received=FLAG, quarantined=WHOLE)},
+    "POST /v1/adyen": {200: thing(received=FLAG, quarantined=WHOLE, notificationResponse=TEXT)},
     "GET /v1/alerts": {200: paged(ref("Alert"))},
     "GET /v1/alerts/{alert_id}": {200: ref("Alert")},
     "PATCH /v1/alerts/{alert_id}": {

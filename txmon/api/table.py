@@ -68,6 +68,7 @@ TABLE: tuple[Entry, ...] = (
     _entry("POST /v1/events", INGEST, ("ingest",), "Score one event or a few, answer at once", raw=True),
     _entry("POST /v1/events:bulk", INGEST, ("ingest",), "Score a stream of events", raw=True),
     _entry("POST /v1/stripe", _NONE, _NONE, "Events that Stripe sends, signed", raw=True, signed=True),
+    _entry("POST /v1/adyen", _NONE, _NONE, "Notifications of Adyen, signed", raw=True, signed=True),
     # alerts
     _entry("GET /v1/alerts", READ, _READERS, "List alerts"),
     _entry("GET /v1/alerts/stream", READ, _READERS, "Alerts as they open and grow", raw=True),

@@ -15,7 +15,7 @@ app = typer.Typer()
 def stream(
     source: Annotated[
         str | None,
-        typer.Option("--source", help="kafka://, nats://, redis://host:port/name, file:///path or a path."),
+        typer.Option("--source", help="kafka://, nats://, redis://host:port/name, file:///path."),
     ] = None,
     feed: Annotated[
         str | None, typer.Option("--feed", help="Name of a shipped feed, or a feed file.")

@@ -73,7 +73,7 @@ class NatsConsumer:
             "txmon-sequence": str(message.position),
             "txmon-subject": (message.key or b"").decode("utf-8", "replace"),
             # what a crash makes come twice within the stream's window of duplicates is one letter
-            "Nats-Msg-Id": f"{self._address.name}:{message.position}:{digest}",
+            "Nats-Msg-Id": f"{self._address.dead_letter}:{self._address.name}:{message.position}:{digest}",
         }
         self._letters.append(Letter(body, headers))
 
