@@ -17,7 +17,7 @@ import nats
 import pytest
 import redis
 
-START_S = 20.0
+START_S = 120.0
 
 
 class Server:

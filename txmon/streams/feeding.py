@@ -1,6 +1,10 @@
 """Brings the messages of a consumer to the pipeline, and refused ones to the consumer's dead-letter place.
 
-    poll -> decode -> submit (waits while too much waits) -> committed: dead letters, next
+    poll -> decode -> dead letters -> submit (waits while too much waits) -> committed: next
+
+A dead letter is sent before its message counts as read, so that no crash can lose it; it may come twice. What
+only the engine refuses (too late, a conflict) is sent behind the commit: a kill in between leaves it to the
+quarantine, which has every refused row.
 
 Positions are stored with the results, by the pipeline; after a failure of any kind the consumer goes back to
 them and the messages come again, which has no effect on those that were stored. Only the end of the source or
@@ -54,6 +58,7 @@ class _Flight:
     """Messages that are with the pipeline."""
 
     messages: Sequence[Message]
+    unread: int  # refused rows that decoding made, sent as dead letters before
     done: threading.Event
     result: Outcome | Exception | None = None
 
@@ -121,9 +126,11 @@ class Feeding:
         positions: dict[str, int] = {}
         for message in messages:
             positions[message.partition] = message.position
-        flight = _Flight(messages, threading.Event())
+        decoded = source.decode(messages)
+        self._unread(messages, decoded)
+        flight = _Flight(messages, decoded.quarantine.num_rows, threading.Event())
         work = Work(
-            source.sender, source.kind, self._clock.now_us(), decoded=source.decode(messages),
+            source.sender, source.kind, self._clock.now_us(), decoded=decoded,
             consumer=source.consumer.name, positions=positions, chain=self._chain,
         )  # fmt: skip
 
@@ -169,15 +176,26 @@ class Feeding:
             raise SourceError(f"the engine failed on a batch: {type(result).__name__}") from result
         self._letters(flight)
 
+    def _unread(self, messages: Sequence[Message], decoded: DecodedBatch) -> None:
+        """Set aside what is no event; a place that does not take it stops nothing, the quarantine has it."""
+        if not decoded.quarantine.num_rows:
+            return
+        for line, reason, raw in decoded.dead_letters():
+            self._source.consumer.dead_letter(messages[line], reason, raw)
+        try:
+            self._source.consumer.flush(_LETTERS_S)
+        except SourceError as error:
+            self._failed(error)
+
     def _letters(self, flight: _Flight) -> None:
-        """Set aside what was refused of a batch that is stored.
+        """Set aside what the engine refused of a batch that is stored.
 
         Raises:
             SourceError: the place for it did not take it all; the quarantine has it.
         """
         consumer, result = self._source.consumer, flight.result
-        if isinstance(result, Outcome) and result.quarantined:
-            for line, reason, raw in result.refused:
+        if isinstance(result, Outcome) and result.quarantined > flight.unread:
+            for line, reason, raw in result.refused[flight.unread :]:
                 consumer.dead_letter(flight.messages[line], reason, raw.encode())
             consumer.flush(_LETTERS_S)
 
