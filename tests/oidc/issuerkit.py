@@ -110,6 +110,7 @@ class Issuer:
     says: dict[str, Any] = field(default_factory=dict)  # in place of parts of the description
     answers: dict[str, tuple[int, str, bytes]] = field(default_factory=dict)  # path -> whole answer
     delay_s: float = 0.0
+    gate: threading.Event = field(default_factory=threading.Event)  # no answer before it is set
     asked: Counter[str] = field(default_factory=Counter)
     secret: str | None = "s3cret/of+this: client"
     user: str = "ana-1"
@@ -117,6 +118,9 @@ class Issuer:
     codes: dict[str, Code] = field(default_factory=dict)
     forms: list[dict[str, list[str]]] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def __post_init__(self) -> None:
+        self.gate.set()
 
     def token(self, kid: str = "rsa-1", header: Mapping[str, Any] | None = None, **claims: Any) -> str:
         """A good token, but for what is said otherwise; a claim of None is left out."""
@@ -210,6 +214,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _note(self, path: str) -> None:
         with self.issuer.lock:
             self.issuer.asked[path.rpartition("/")[2]] += 1
+        self.issuer.gate.wait()
         if self.issuer.delay_s:
             time.sleep(self.issuer.delay_s)
 
