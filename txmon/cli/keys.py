@@ -26,11 +26,13 @@ from txmon.cli.keyplace import (
     tell,
     tell_key,
 )
+from txmon.cli.running import settings_of
 from txmon.cli.storeplace import places_of
 from txmon.errors import InputError, NotFound
 from txmon.model.keys import default_key_path, ensure_key
 from txmon.store import foureyes
 from txmon.store.access import Access, Person, list_keys, list_people
+from txmon.store.links import list_links
 
 app = typer.Typer(no_args_is_help=True, help="Local keys; people and their API keys.", rich_markup_mode=None)
 person = typer.Typer(no_args_is_help=True, help="People who work with the service.", rich_markup_mode=None)
@@ -188,6 +190,54 @@ def rotate(
         old = key_id or at.who.key_id or ""
         key = at.change(lambda tx, access, who: access.rotate_key(tx, who, old, overlap))
     tell_key(key, as_json, replaces=old)
+
+
+@app.command()
+def link(
+    person_id: Annotated[str, typer.Argument(help="Id of the person.")],
+    subject: Annotated[str, typer.Argument(help="`sub` of this person's tokens, exactly.")],
+    issuer: Annotated[
+        str | None, typer.Option("--issuer", help="Who issues them; else TXMON_OIDC_ISSUER.")
+    ] = None,
+    store: Place = None,
+    settings: SettingsFile = None,
+    key_file: KeyFile = None,
+    as_json: Json = False,
+) -> None:
+    """Propose that an outside account is a person; another person must approve."""
+    name = issuer or settings_of({"settings": settings}).oidc_issuer
+    if name is None:
+        raise InputError("no issuer is set; name one by --issuer, or set TXMON_OIDC_ISSUER")
+    with hands(store, settings, key_file) as at:
+        made, grant = at.change(
+            lambda tx, access, who: access.propose_link(tx, who, person_id, name, subject)
+        )
+    tell({"link_id": made, "grant_id": grant}, [f"link {made}; it waits for {grant}"], as_json)
+
+
+@app.command("links")
+def show_links(store: Place = None, settings: SettingsFile = None, as_json: Json = False) -> None:
+    """List which outside accounts are whose; also while the service runs."""
+    with places_of(store, settings).open(read_only=True) as at, at.read() as conn:
+        found = [
+            {"id": n.id, "person": n.person_id, "state": n.state, "issuer": n.issuer, "subject": n.subject}
+            for n in list_links(conn)
+        ]
+    lines = [f"{n['id']}  {n['state']:<8}  {n['person']}  {n['subject']}  of {n['issuer']}" for n in found]
+    tell({"links": found}, lines, as_json)
+
+
+@app.command()
+def unlink(
+    link_id: Annotated[str, typer.Argument(help="Id of the link, as `txmon keys links` shows it.")],
+    store: Place = None,
+    settings: SettingsFile = None,
+    key_file: KeyFile = None,
+) -> None:
+    """End a link at once."""
+    with hands(store, settings, key_file) as at:
+        at.change(lambda tx, access, who: access.revoke_link(tx, who, link_id))
+    typer.echo(f"link {link_id} is ended")
 
 
 @app.command()
