@@ -77,6 +77,7 @@ def run(
                 service.metrics,
                 service.doors.log,
                 service.doors.point,
+                lambda: service.busy,
             )
             running.warehousing.start()
         if running.dispatcher is not None:

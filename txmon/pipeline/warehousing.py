@@ -20,14 +20,32 @@ from txmon.store import Store
 from txmon.store.warehouse import Warehouse
 
 _PAUSE_S, _LONGEST_PAUSE_S, _CHECK_S = 1.0, 60.0, 3600.0
+_PATIENCE_S, _LOOK_S = 10.0, 0.2  # how long it gives way to scoring, and how often it looks
+
+
+def never() -> bool:
+    """Nothing is in the way."""
+    return False
 
 
 class Warehousing:
     """See the module."""
 
     def __init__(
-        self, store: Store, folder: Path, metrics: Metrics, log: Log, point: Fault = no_fault
+        self,
+        store: Store,
+        folder: Path,
+        metrics: Metrics,
+        log: Log,
+        point: Fault = no_fault,
+        busy: Callable[[], bool] = never,
     ) -> None:
+        """Prepare the keeper of a store's warehouse.
+
+        Args:
+            busy: whether events are being scored; it then gives way for some seconds.
+        """
+        self._busy = busy
         self._store, self._folder, self._metrics, self._log, self._point = store, folder, metrics, log, point
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="txmon-warehouse", daemon=True)
@@ -48,9 +66,15 @@ class Warehousing:
 
     def _run(self) -> None:
         while not self._stop.is_set():
+            self._give_way()
             self._guarded(self._keep_up)
             self._stop.wait(min(_PAUSE_S * 2**self._failures, _LONGEST_PAUSE_S))
         self._guarded(self._close)
+
+    def _give_way(self) -> None:
+        end = monotonic_s() + _PATIENCE_S
+        while self._busy() and monotonic_s() < end and not self._stop.is_set():
+            self._stop.wait(_LOOK_S)
 
     def _guarded(self, work: Callable[[], None]) -> None:
         """Do something; what goes wrong is noted, and a damaged warehouse is made anew in the next round."""
