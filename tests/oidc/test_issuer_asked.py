@@ -104,6 +104,29 @@ def test_a_new_key_is_seen_when_it_is_named_and_an_old_one_forgotten(known: Issu
     asyncio.run(run())
 
 
+def test_a_key_taken_back_is_not_taken_after_a_long_quiet(known: Issuer) -> None:
+    found, time, _ = asker(known, pause_s=10, keys_s=300)
+
+    async def run() -> None:
+        assert await found.key("rsa-1", "RS256") is not None
+        assert await found.key("ec-1", "ES256") is not None
+        del known.keys["rsa-1"]
+        time.now += 601
+        assert await found.key("rsa-1", "RS256") is None
+        assert await found.key("ec-1", "ES256") is not None
+        known.answers["/keys"] = (503, "text/plain", b"")
+        time.now += 601
+        assert await found.key("ec-1", "ES256") is not None  # asked for in vain, and still the last word
+        time.now += 11
+        known.gate.clear()
+        assert await found.key("ec-1", "ES256") is not None  # and nobody waits for it again
+        known.gate.set()
+        assert found._under_way is not None
+        await found._under_way
+
+    asyncio.run(run())
+
+
 def test_without_the_issuer_its_keys_are_trusted_for_a_day(known: Issuer) -> None:
     found, time, log = asker(known, pause_s=10, keys_s=300, stale_s=86_400)
 

@@ -4,9 +4,10 @@
     key = await issuer.key("2026-11", "RS256")
     found = await issuer.description()
 
-Known keys are used at once; when they are older than `keys_s` they are fetched again beside. An unknown key
-is a reason to look, at most once in `pause_s` whoever asks, so that made-up names cost the issuer nothing.
-One request is under way at a time. Without the issuer its keys are trusted for `stale_s`, no longer.
+Known keys are used at once; when they are older than `keys_s` they are fetched again beside, and when they
+are older than twice that, before. An unknown key is a reason to look, at most once in `pause_s` whoever asks,
+so that made-up names cost the issuer nothing. One request is under way at a time. Without the issuer its keys
+are trusted for `stale_s`, no longer.
 Owns the cache; used in the event loop only.
 """
 
@@ -88,7 +89,10 @@ class Issuer:
         if found is not None:
             if self._age_s() > self.policy.keys_s and self._may_ask():
                 self._start()  # the answer counts for the next one
-            return found
+            if self._under_way is None or self._failed is not None:
+                return found
+            if self._age_s() <= 2 * self.policy.keys_s:
+                return found  # after a long quiet it counts for this one
         await self._refreshed()
         keys = self._kept()
         found = None if keys is None else keys.find(name, algorithm)
