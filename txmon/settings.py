@@ -104,7 +104,6 @@ class Settings:
     # pipeline
     queue_events: int = _set(50_000, "events that may wait for the engine before requests are refused", low=1)
     batch_events: int = _set(4096, "most events of one commit", low=1, high=1_000_000)
-    batch_wait_ms: float = _set(0.0, "how long a commit waits for more events, ms", low=0, high=1000)
     event_tries: int = _set(3, "tries of an event that fails the engine before it is quarantined", low=1)
     snapshot_events: int = _set(100_000, "events between two snapshots of the engine", low=1)
     snapshot_seconds: int = _set(600, "most seconds between two snapshots while events arrive", low=1)

@@ -22,7 +22,7 @@ from txmon.errors import StateError
 from txmon.model.rates import Rates
 from txmon.rules.ir import Plan, Rule
 
-SNAPSHOT_FORMAT = 3
+SNAPSHOT_FORMAT = 4
 
 
 @dataclass(frozen=True)
@@ -90,19 +90,25 @@ class Scorer:
         return Result(outcome.accepted, outcome.verdict, outcome.hits, changes, outcome.warming)
 
     def snapshot(self) -> pa.Table:
-        """Return the whole state as one Arrow table: name, type, shape and bytes of every array."""
-        rows = [("format", "int", [1], np.array([SNAPSHOT_FORMAT], np.int64).tobytes())]
-        rows += [
-            (f"engine/{k}", v.dtype.str, list(v.shape), v.tobytes())
-            for k, v in self.engine.snapshot().items()
+        """Return the whole state as one Arrow table: name, type, shape and bytes of every array.
+
+        Each array is a chunk of its own that shares its memory: a large state is copied once, by its owner.
+        """
+        parts: list[tuple[str, str, list[int], Any]] = [
+            ("format", "int", [1], np.array([SNAPSHOT_FORMAT], np.int64))
         ]
-        rows += [
+        parts += [(f"engine/{k}", v.dtype.str, list(v.shape), v) for k, v in self.engine.snapshot().items()]
+        parts += [
             (f"alerts/{k}", "arrow", [len(t)], _table_bytes(t)) for k, t in self.alerts.snapshot().items()
         ]
-        columns: list[Any] = [list(c) for c in zip(*rows, strict=True)]
-        types = (pa.string(), pa.string(), pa.list_(pa.int64()), pa.large_binary())
-        arrays = [pa.array(c, t) for c, t in zip(columns, types, strict=True)]
-        table = pa.table(arrays, names=["name", "type", "shape", "data"])
+        names, types, shapes, data = zip(*parts, strict=True)
+        columns = [
+            pa.array(names, pa.string()),
+            pa.array(types, pa.string()),
+            pa.array(shapes, pa.list_(pa.int64())),
+            pa.chunked_array([_chunk(value) for value in data]),
+        ]
+        table = pa.table(columns, names=["name", "type", "shape", "data"])
         tags = {"sequence": str(self.engine.gate.next_seq), "pack_hash": self.plan.pack_hash}
         return table.replace_schema_metadata(tags)
 
@@ -119,18 +125,22 @@ class Scorer:
             )
         engine: dict[str, np.ndarray] = {}
         alerts: dict[str, pa.Table] = {}
-        for row in snapshot.to_pylist():
+        about = snapshot.select(["name", "type", "shape"]).to_pylist()
+        for row, value in zip(about, snapshot.column("data"), strict=True):
             owner, _, name = row["name"].partition("/")
+            data = value.as_buffer()
             if owner == "format":
-                found = int(np.frombuffer(row["data"], np.int64)[0])
+                found = int(np.frombuffer(data, np.int64)[0])
                 if found != SNAPSHOT_FORMAT:
                     raise StateError(
                         f"snapshot has format {found}, expected {SNAPSHOT_FORMAT}; replay the events"
                     )
             elif owner == "alerts":
-                alerts[name] = pa.ipc.open_stream(row["data"]).read_all()
+                alerts[name] = pa.ipc.open_stream(data).read_all()
             else:
-                engine[name] = np.frombuffer(row["data"], np.dtype(row["type"])).reshape(row["shape"]).copy()
+                array = np.frombuffer(data, np.dtype(row["type"])).reshape(row["shape"])
+                # groups are the bulk of it and copy what they take over themselves
+                engine[name] = array if name.startswith("group ") else array.copy()
         self.engine.restore(engine)
         self.take_alerts(alerts)
 
@@ -141,6 +151,14 @@ class Scorer:
             StateError: it names a rule that is neither in the plan nor in `former`.
         """
         self.alerts = AlertBook.restore(self._known, tables, keep_closed=self._keep_closed)
+
+
+def _chunk(value: Any) -> pa.Array:
+    """One value of large_binary over the memory of an array or of bytes."""
+    data = np.ascontiguousarray(value) if isinstance(value, np.ndarray) else value
+    size = data.nbytes if isinstance(data, np.ndarray) else len(data)
+    offsets = pa.py_buffer(np.array([0, size], np.int64))
+    return pa.Array.from_buffers(pa.large_binary(), 1, [None, offsets, pa.py_buffer(data)])
 
 
 def _table_bytes(table: pa.Table) -> bytes:

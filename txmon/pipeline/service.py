@@ -48,6 +48,7 @@ from txmon.store.db import ERASURES_FILE
 
 T = TypeVar("T")
 SNAPSHOTS = "snapshots"
+_COPY_SHARE = 20
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,7 @@ class Service:
         self.disk = Disk(self.folder, settings.disk_free_bytes)
         self._saving: threading.Thread | None = None
         self._snapshot_seq, self._snapshot_events, self._snapshot_s = 0, 0, monotonic_s()
+        self._next_snapshot_s = 0.0
         self._ticks = Ticks()
         self._state = "starting"
         self.staged: Config | None = None  # what the files say now, if that is not at work
@@ -333,7 +335,8 @@ class Service:
         self._tick()
         new = self.store.marks.events - self._snapshot_events
         waited = monotonic_s() - self._snapshot_s
-        if new >= self.settings.snapshot_events or (new and waited >= self.settings.snapshot_seconds):
+        due = new >= self.settings.snapshot_events or (new and waited >= self.settings.snapshot_seconds)
+        if due and monotonic_s() >= self._next_snapshot_s:
             self._save(self.applier.scorer, background=True)
 
     def _tick(self) -> None:
@@ -356,6 +359,8 @@ class Service:
         marks, started = self.store.marks, monotonic_s()
         state, essence = scorer.snapshot(), self.config.essence  # those of now, not of when it is written
         self._snapshot_events, self._snapshot_s = marks.events, started
+        # the engine stands still for the copy: one part in twenty of its time at most
+        self._next_snapshot_s = started + (monotonic_s() - started) * _COPY_SHARE
         self.doors.point("snapshot_copied")
 
         def save() -> None:
