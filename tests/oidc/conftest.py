@@ -92,7 +92,7 @@ def place(bench: Bench, issuer: Issuer, options: dict[str, Any], tmp_path: Path)
     secret.chmod(0o600)
     usual: dict[str, Any] = {
         "oidc_issuer": issuer.url, "oidc_audience": "https://txmon", "oidc_groups": groups, "oidc_client_id": "txmon-web",
-        "oidc_client_secret_file": secret, "oidc_redirect_url": REDIRECT, "oidc_test_loopback": True, "oidc_timeout_ms": 60_000,
+        "oidc_client_secret_file": secret, "oidc_redirect_url": REDIRECT, "oidc_test_loopback": True, "oidc_timeout_ms": 600_000,
         "auth_failures": 1_000_000, "oidc_keys_seconds": 86_400, "oidc_keys_pause_seconds": 3600,
     }  # fmt: skip
     with on_bench(bench, **(usual | options)) as api:

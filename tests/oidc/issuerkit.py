@@ -9,22 +9,28 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import ipaddress
 import itertools
 import json
+import ssl
 import threading
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlencode, urlsplit
 
+from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+from cryptography.x509.oid import NameOID
 
 _codes = itertools.count(1)
 
@@ -242,11 +248,48 @@ class _Server(ThreadingHTTPServer):
         """Who asked may be gone."""
 
 
+def certificate(folder: Path) -> tuple[ssl.SSLContext, Path]:
+    """A server's side for 127.0.0.1, and the file of who vouches for it."""
+    key, name = private("EC", 90), x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "issuer of tests")])
+    usage = x509.KeyUsage(True, False, False, False, False, True, True, False, False)
+    subject = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
+    made = (
+        x509.CertificateBuilder(name, name, key.public_key(), 1)
+        .not_valid_before(datetime(2020, 1, 1, tzinfo=UTC))
+        .not_valid_after(datetime(2090, 1, 1, tzinfo=UTC))
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(usage, critical=True)
+        .add_extension(subject, critical=False)
+        .add_extension(
+            x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(subject), critical=False
+        )
+        .add_extension(
+            x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False
+        )
+        .sign(key, hashes.SHA256())
+    )
+    chain, secret = folder / "issuer.pem", folder / "issuer.key"
+    chain.write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    secret.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+    )
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server.load_cert_chain(chain, secret)
+    return server, chain
+
+
 @contextmanager
-def serving(issuer: Issuer, port: int = 0) -> Iterator[Issuer]:
+def serving(issuer: Issuer, tls: ssl.SSLContext | None = None) -> Iterator[Issuer]:
     """The issuer on a port of this machine."""
-    server = _Server(("127.0.0.1", port), type("Handler", (_Handler,), {"issuer": issuer}))
-    issuer.url = issuer.url or f"http://127.0.0.1:{server.server_address[1]}"
+    server = _Server(("127.0.0.1", 0), type("Handler", (_Handler,), {"issuer": issuer}))
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
+    scheme = "http" if tls is None else "https"
+    issuer.url = issuer.url or f"{scheme}://127.0.0.1:{server.server_address[1]}"
     thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     try:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from apikit import problem
 from conftest import Place
-from issuerkit import Issuer, jwk, private, serving, usual_keys
+from issuerkit import Issuer, certificate, jwk, private, serving, usual_keys
 from servicekit import until
 
 from txmon.errors import IssuerUnavailable
@@ -212,6 +213,21 @@ def test_a_dead_issuer_is_no_reason_to_believe_anybody(known: Issuer) -> None:
     with pytest.raises(IssuerUnavailable):
         asyncio.run(found.key("rsa-1", "RS256"))
     assert log.said == ["unreachable"]
+
+
+def test_only_an_issuer_whose_certificate_is_vouched_for_is_believed(tmp_path: Path) -> None:
+    tls, chain = certificate(tmp_path)
+    with serving(Issuer(lambda: 0, keys=usual_keys()), tls) as secure:
+        assert secure.url.startswith("https://")
+        for ca_file, believed in ((chain, True), (None, False)):
+            log = Log()
+            asked = asking.Issuer(secure.url, Fetch(60.0, ca_file=ca_file), asking.Policy(), log)
+            if believed:
+                assert asyncio.run(asked.key("rsa-1", "RS256")) is not None
+            else:
+                with pytest.raises(IssuerUnavailable):
+                    asyncio.run(asked.key("rsa-1", "RS256"))
+                assert log.said == ["unreachable"]
 
 
 # -- keys ------------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from dataclasses import dataclass, field
 from typing import Any
@@ -259,6 +260,23 @@ def test_a_session_and_a_key_of_one_person_are_one_pair_of_eyes(browser: Browser
     path = f"/v1/proposals/{made['proposal_id']}/decision"
     problem(browser.ask("POST", path, headers=browser.csrf(), json={"approve": True}), 403, "four_eyes")
     assert place.decide(made["proposal_id"], "Ben").status_code == 200
+
+
+def test_who_comes_back_while_too_many_wait_is_told_to_come_again(browser: Browser) -> None:
+    api, path = browser.place.api, browser.go()
+    cookie = {"cookie": f"{NOTE}={browser.cookies[NOTE]}"}
+    browser.place.issuer.gate.clear()
+
+    async def all_at_once() -> list[httpx.Response]:
+        calls = [asyncio.ensure_future(api.acall("GET", path, headers=cookie)) for _ in range(120)]
+        while sum(call.done() for call in calls) < 20:
+            await asyncio.sleep(0.01)
+        browser.place.issuer.gate.set()
+        return await asyncio.gather(*calls)
+
+    answers = [answer.status_code for answer in api.run(all_at_once())]
+    assert sorted(answers) == [303] + [401] * 99 + [503] * 20
+    assert browser.sign_in().status_code == 303
 
 
 @pytest.fixture

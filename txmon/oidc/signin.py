@@ -25,7 +25,7 @@ from txmon.oidc.issuer import Description, Issuer
 from txmon.oidc.tokens import Claims, Tokens
 
 NOTE_S = 600
-_AT_ONCE = 8  # exchanges under way
+_AT_ONCE, _WAITING_MAX = 8, 100  # exchanges under way, and those with what waits for its turn
 _ANSWER_MAX = 1 << 17
 _NOTE = re.compile(r"(\d{10})\.([A-Za-z0-9_-]{43})\.([A-Za-z0-9_-]{43})", re.ASCII)
 
@@ -59,7 +59,7 @@ class SignIn:
     ) -> None:  # fmt: skip
         self._client, self._issuer, self._tokens, self._fetch = client, issuer, tokens, fetch
         self._clock, self._random, self._key = clock, random_bytes, random_bytes(32)
-        self._turn = asyncio.Semaphore(_AT_ONCE)
+        self._turn, self._waiting = asyncio.Semaphore(_AT_ONCE), 0
 
     async def begin(self) -> tuple[str, str]:
         """Return where the browser goes, and the note that it keeps.
@@ -99,8 +99,14 @@ class SignIn:
             raise AuthError("issuer", "the answer is of another issuer; begin again")
         if returned.error is not None or not returned.code:
             raise AuthError("session", "the issuer did not sign you in; begin again")
-        async with self._turn:
-            answer = await self._exchange(described, returned.code, self._derived("verifier", seed))
+        if self._waiting >= _WAITING_MAX:
+            raise IssuerUnavailable("too many sign-ins are under way; try again", "busy")
+        self._waiting += 1
+        try:
+            async with self._turn:
+                answer = await self._exchange(described, returned.code, self._derived("verifier", seed))
+        finally:
+            self._waiting -= 1
         token = answer.get("id_token")
         if not isinstance(token, str):
             raise IssuerUnavailable(
