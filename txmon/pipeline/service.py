@@ -36,6 +36,7 @@ from txmon.pipeline.history import epochs
 from txmon.pipeline.inbox import Done, Inbox
 from txmon.pipeline.measure import Measure
 from txmon.pipeline.recover import recover
+from txmon.pipeline.rehearsal import rehearse
 from txmon.pipeline.scorer import Scorer
 from txmon.pipeline.snapshots import Place, Snapshots
 from txmon.pipeline.ticks import SOURCE, Ticks
@@ -112,6 +113,8 @@ class Service:
         except BaseException:
             store.close()
             raise
+        if not service.replayed:
+            rehearse(service.config)
         service._writer.start()
         service._state = "running"
         return service
