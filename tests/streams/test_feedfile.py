@@ -273,9 +273,12 @@ def test_every_feed_ships_with_a_sample_and_loads():
     names = [p.stem for p in shipped_feeds()]
     assert names == sorted(
         [
+            "adyen",
             "amlsim",
             "berka",
+            "camt",
             "fdh",
+            "iso8583",
             "native",
             "pacs002",
             "pacs008",

@@ -12,6 +12,7 @@ from itertools import groupby
 import numpy as np
 import pyarrow as pa
 
+from txmon.clock import SystemClock
 from txmon.model.aliases import Aliases, NewAliases
 from txmon.model.keys import PanKey
 from txmon.model.pan import Tokeniser
@@ -24,11 +25,13 @@ from txmon.streams.feed import Feed
 from txmon.streams.payloads import cut_rows
 from txmon.streams.quarantine import QUARANTINE, Row
 from txmon.streams.readers.chunk import Chunk, Reject
+from txmon.streams.readers.iso8583 import IsoRows
 from txmon.streams.readers.jsonrows import JsonRows
 from txmon.streams.readers.tables import columns_of, row_of
 from txmon.streams.readers.xml import XmlRows, xml_chunk, xml_payloads
 from txmon.streams.source import FeedBatch
 
+_CLOCK = SystemClock()
 _IPC = (b"\xff\xff\xff\xff", b"ARROW1")
 _KEPT_OF_IPC = 1024
 _NONE = QUARANTINE.empty_table()
@@ -68,19 +71,25 @@ class Decoder:
         entity: str = "default",
         mode: str = "live",
         aliases: Aliases | None = None,
+        now_us: Callable[[], int] = _CLOCK.now_us,
     ) -> None:
-        """Make a decoder; `entity` and `mode` are those of events that name none; see `Tokeniser`."""
+        """Make a decoder; `entity` and `mode` are those of events that name none; see `Tokeniser`.
+
+        `now_us` tells the year of messages that name none.
+        """
         self._feed = feed
         self._tokens = Tokeniser(key, aliases)
         self._converter = Converter(Context(feed, self._tokens, rates, entity, mode))
         self._json = JsonRows(feed)
         self._xml = XmlRows(feed.nested) if feed.nested and feed.nested.of == "xml" else None
+        spec = feed.iso8583
+        self._iso = IsoRows(spec, tuple(feed.fields), self._tokens, now_us) if spec is not None else None
 
     def decode(self, messages: Sequence[Message]) -> DecodedBatch:
         """Return the events and quarantine rows of messages.
 
         A payload is one JSON object, several one a line, a JSON array of objects, an Arrow IPC stream or,
-        where the feed reads it, an XML document.
+        where the feed reads it, an XML document or an ISO 8583 message.
         """
         return self._decode([m.payload for m in messages], lambda i: messages[i].position)
 
@@ -103,6 +112,9 @@ class Decoder:
         return batch if aliases is None else replace(batch, aliases=aliases)
 
     def _chunks(self, payloads: Sequence[bytes]) -> Iterator[Chunk]:
+        if self._iso is not None:
+            yield from self._iso_chunks(payloads, self._iso)
+            return
         # what nearly every stream sends, one object a message, is looked at as one text
         data = b"\n".join([*payloads, b""])
         if payloads and data.count(b"\n") == len(payloads) and b"\r" not in data:
@@ -121,6 +133,14 @@ class Decoder:
                 yield xml_chunk(rows, owners, tuple(self._feed.nested.paths), 0, rejects)
             else:
                 yield self._text(run, start)
+            start += len(run)
+
+    def _iso_chunks(self, payloads: Sequence[bytes], iso: IsoRows) -> Iterator[Chunk]:
+        """Messages, and rows of them in JSON, which is what `raw` of a quarantined one is."""
+        start = 0
+        for text, group in groupby(payloads, lambda p: p[:1] == b"{"):
+            run = list(group)
+            yield self._text(run, start) if text else iso.chunk(run, start)
             start += len(run)
 
     def _form(self, payload: bytes) -> str:

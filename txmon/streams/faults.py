@@ -18,6 +18,7 @@ class Reason(StrEnum):
 
     BAD_JSON = "bad_json"  # the line is not one JSON object
     BAD_XML = "bad_xml"  # the document is not a message of the feed
+    BAD_ISO8583 = "bad_iso8583"  # the message is not one of the feed's spec
     BAD_CSV = "bad_csv"  # wrong number of columns or unbalanced quotes
     BAD_UTF8 = "bad_utf8"  # bytes that are not UTF-8
     NUL = "nul"  # a NUL character

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
 
+from txmon.streams.iso8583spec import Spec
 from txmon.streams.paths import Nested
 
 Format = Literal["parquet", "ipc", "csv", "ndjson", "xml"]
@@ -93,7 +94,8 @@ class Feed:
 
     `native` feeds have canonical names themselves and no `fields` or `columns`. `negative` is the kind
     that a negative amount turns an event into, with payer and payee exchanged; without it negative
-    amounts are quarantined. `nested` says how messages are flattened to `fields`.
+    amounts are quarantined. `nested` says how messages are flattened to `fields`; `iso8583` how an acquirer
+    writes its messages, whose fields are then columns.
     """
 
     name: str
@@ -115,6 +117,7 @@ class Feed:
     delimiter: str
     content_hash: str
     nested: Nested | None = None
+    iso8583: Spec | None = None
 
 
 def target_fields(target: Target) -> tuple[str, ...]:

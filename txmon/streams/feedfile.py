@@ -36,6 +36,7 @@ from txmon.streams.feed import (
     Target,
     ValueMap,
 )
+from txmon.streams.iso8583spec import Spec, column_fault, read_spec
 from txmon.streams.mapping import NATIVE_COLUMNS, connect
 from txmon.streams.nestedfile import read_nested
 from txmon.streams.paths import Nested
@@ -59,6 +60,7 @@ _KEYS = frozenset(
         "auth_is_final",
         "delimiter",
         "nested",
+        "iso8583",
     )
 )
 _REQUIRED = ("name", "version", "doc", "formats", "time_resolution", "bounds")
@@ -170,6 +172,7 @@ class _Loader:
         columns = self._targets("columns", fields, _canonical_column)
         attributes = self._targets("attributes", fields, lambda n: None if n else "an empty name")
         nested = self._nested(fields)
+        spec = self._spec(fields)
         self._shape(native, columns)
         return Feed(
             name=name,
@@ -191,6 +194,7 @@ class _Loader:
             delimiter=self._text("delimiter", lambda t: len(t) == 1, "one character", ","),
             content_hash=content_hash,
             nested=nested,
+            iso8583=spec,
         )
 
     def _error(self, node: YamlNode, detail: str, offset: int | None = None) -> None:
@@ -296,6 +300,20 @@ class _Loader:
                 self._error(formats, "format xml needs nested, which says where the fields are")
             return None
         return read_nested(node, fields, self._error)
+
+    def _spec(self, fields: dict[str, SourceField]) -> Spec | None:
+        node = self._root.index.get("iso8583")
+        if node is None:
+            return None
+        for name in fields:
+            fault = column_fault(name)
+            if fault is not None:
+                self._error(self._root.index["fields"].key_node(name), fault)
+        try:
+            return read_spec(self._path.parent / node.text)
+        except ValueError as error:
+            self._error(node, str(error))
+            return None
 
     def _shape(self, native: bool, columns: dict[str, Target]) -> None:
         root = self._root

@@ -12,7 +12,7 @@ from txmon.rules.yamlnode import YamlNode
 from txmon.streams.feed import SourceField
 from txmon.streams.paths import Nested, Path, parse_path
 
-_KEYS = ("of", "messages", "rows", "paths")
+_KEYS = ("of", "messages", "rows", "details", "paths")
 _MESSAGE = re.compile(r"[a-z]{4}\.[0-9]{3}\.[0-9]{3}\.[0-9]{2}")
 _STEP = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 Report = Callable[[YamlNode, str], None]
@@ -33,7 +33,7 @@ def read_nested(node: YamlNode, fields: Mapping[str, SourceField], report: Repor
     messages = _messages(node, kind.text, report)
     rows = _rows(node, kind.text, report)
     paths = _paths(node, fields, report)
-    return Nested(kind.text, messages, rows, paths)
+    return Nested(kind.text, messages, rows, paths, _details(node, kind.text, report))
 
 
 def _messages(node: YamlNode, kind: str, report: Report) -> frozenset[str]:
@@ -51,17 +51,29 @@ def _messages(node: YamlNode, kind: str, report: Report) -> frozenset[str]:
     return frozenset(item.text for item in found.items)
 
 
-def _rows(node: YamlNode, kind: str, report: Report) -> tuple[str, ...]:
+def _rows(node: YamlNode, kind: str, report: Report) -> tuple[tuple[str, ...], ...]:
     found = node.index.get("rows")
     if found is None:
         if kind == "xml":
             report(node, "nested xml needs rows, the names from the message's element to a row's")
         return ()
-    steps = tuple(found.text.split("/"))
+    ways = tuple(tuple(way.strip().split("/")) for way in found.text.split("|"))
     if kind == "json":
         report(found, "rows are named for xml only; a JSON object is one row")
-    elif len(steps) < 2 or not all(_STEP.fullmatch(s) for s in steps):
+    elif any(len(steps) < 2 or not all(_STEP.fullmatch(s) for s in steps) for steps in ways):
         report(found, "rows must be names parted by /, the message's element first")
+    elif len({steps[0] for steps in ways}) < len(ways):
+        report(found, "each of the rows between | must begin with another message's element")
+    return ways
+
+
+def _details(node: YamlNode, kind: str, report: Report) -> tuple[str, ...]:
+    found = node.index.get("details")
+    if found is None:
+        return ()
+    steps = tuple(found.text.split("/"))
+    if kind == "json" or not all(_STEP.fullmatch(s) for s in steps):
+        report(found, "details are for xml only, names parted by / below a row")
     return steps
 
 

@@ -20,7 +20,7 @@ from lxml import etree
 from txmon.errors import InputError
 from txmon.streams.faults import Reason
 from txmon.streams.feed import Feed
-from txmon.streams.paths import MESSAGE, NUMBER, Nested
+from txmon.streams.paths import INDEX, MESSAGE, NUMBER, ONLY, Nested
 from txmon.streams.readers.chunk import Chunk, Reject
 from txmon.streams.readers.xmlplan import Row, XmlPlan
 
@@ -55,34 +55,32 @@ class XmlRows:
         Raises:
             XmlError: no XML, a document type, no message of the feed, or a message without transactions.
         """
-        rows = self._nested.rows
-        found, number, message = False, 0, ""
-        top: etree._Element | None = None
-        plan: XmlPlan | None = None
+        found = False
+        walk: _Walk | None = None
+        names = {name for rows in self._nested.rows for name in (rows[0], rows[-1])}
+        names.update(self._nested.details[-1:])
+        tops = {rows[0]: rows for rows in self._nested.rows}
         try:
-            for event, element in _events(stream, (rows[0], rows[-1])):
+            for event, element in _events(stream, sorted(names)):
                 if event == "start":
-                    if top is None and _local(element) == rows[0]:
-                        namespace, top, found = self._namespace(element), element, True
-                        message = namespace.removeprefix(NAMESPACE)
-                        plan = self._plan(namespace)
-                elif top is None or plan is None:
+                    if walk is None and _local(element) in tops:
+                        namespace, found = self._namespace(element), True
+                        walk = _Walk(element, namespace, self._nested, self._plan(namespace))
+                elif walk is None:
                     continue
-                elif element is top:
-                    if not number:
-                        raise XmlError(f"the message has no {'/'.join(rows)}; it tells of no transaction")
-                    top = None
-                elif _is_at(element, rows, top):
-                    number += 1
-                    line: object = element.sourceline
-                    values = plan.row(element, top, {NUMBER: str(number), MESSAGE: message})
-                    yield XmlRow(values, line if isinstance(line, int) else 0)
-                    _forget(element)
+                elif element is walk.top:
+                    if not walk.number:
+                        raise XmlError(
+                            f"the message has no {'/'.join(walk.rows)}; it tells of no transaction"
+                        )
+                    walk = None
+                else:
+                    yield from walk.end(element)
         except etree.XMLSyntaxError as error:
             line, column = error.position
             raise XmlError(f"not well-formed XML at line {line}, column {column}") from None
         if not found:
-            raise XmlError(f"no {rows[0]} in the document; is it a message of this feed?")
+            raise XmlError(f"no {' or '.join(sorted(tops))} in the document; is it a message of this feed?")
 
     def _plan(self, namespace: str) -> XmlPlan:
         plan = self._plans.get(namespace)
@@ -98,6 +96,56 @@ class XmlRows:
             shown = message if len(message) < 32 and message.replace(".", "").isalnum() else "of another form"
             raise XmlError(f"definition '{shown}' is not read by this feed; it takes {known}")
         return namespace
+
+
+class _Walk:
+    """The way through one message."""
+
+    def __init__(self, top: etree._Element, namespace: str, nested: Nested, plan: XmlPlan) -> None:
+        self.top, self.number = top, 0
+        self.rows = next(rows for rows in nested.rows if rows[0] == _local(top))
+        self._details, self._plan = nested.details, plan
+        self._inner = (*self.rows, *nested.details)
+        self._tags = [f"{{{namespace}}}{name}" for name in nested.details]
+        self._message = namespace.removeprefix(NAMESPACE)
+        self._index = 0  # details of this row so far
+        self._first: etree._Element | None = (
+            None  # the first of them, until it is known whether it is the only
+        )
+
+    def end(self, element: etree._Element) -> Iterator[XmlRow]:
+        """Yield the rows that are whole with the end of an element."""
+        if self._details and _is_at(element, self._inner, self.top):
+            self._index += 1
+            if self._index == 1:
+                self._first = element
+                return
+            if self._first is not None:
+                yield self._row(self._first, 1)
+                self._first = None
+            yield self._row(element, self._index)
+        elif _is_at(element, self.rows, self.top):
+            if not self._details:
+                yield self._row(element, 1)
+                return
+            if self._index == 0:
+                self._first = element
+                for tag in self._tags:
+                    self._first = etree.SubElement(self._first, tag)
+            if self._first is not None:
+                yield self._row(self._first, 1, only=True)
+            self._index, self._first = 0, None
+            _forget(element)
+
+    def _row(self, element: etree._Element, index: int, *, only: bool = False) -> XmlRow:
+        self.number += 1
+        line: object = element.sourceline
+        specials = {
+            NUMBER: str(self.number), MESSAGE: self._message, INDEX: str(index), ONLY: "1" if only else "",
+        }  # fmt: skip
+        values = self._plan.row(element, self.top, specials)
+        _forget(element)
+        return XmlRow(values, line if isinstance(line, int) else 0)
 
 
 class XmlReader:
