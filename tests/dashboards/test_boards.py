@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -37,6 +39,15 @@ def test_a_folder_that_cannot_be_written_is_an_error_with_its_remedy(tmp_path: P
     (tmp_path / "file").write_text("")
     done = CliRunner().invoke(app, ["build", "--out", str(tmp_path / "file")])
     assert "name another folder" in str(done.exception)
+
+
+def test_without_the_sdk_the_command_says_what_to_do(tmp_path: Path) -> None:
+    words = ["txmon", "dashboards", "build", "--out", str(tmp_path)]
+    code = f"import sys; sys.modules['grafana_foundation_sdk'] = None; sys.argv = {words!r}; from txmon.cli import main; main()"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 2, done.stderr
+    assert "install txmon[dashboards]" in done.stderr
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("name", sorted(boards()))
