@@ -194,6 +194,20 @@ def _letters(rail: Rail) -> list[tuple[bytes, dict[str, str]]]:
     return [(r[b"data"], {k.decode(): v.decode() for k, v in r.items() if k != b"data"}) for r in rows]
 
 
+def test_a_flood_of_poison_is_set_aside_at_once(rail: Rail) -> None:
+    rail.make("flood")
+    rail.make("flooddead")
+    rail.send("flood", [b"poison %d" % i for i in range(3000)])
+    c = rail.open("flood", dead_letter="flooddead.a" if isinstance(rail.server, Nats) else "flooddead")
+    for message in take(c, 3000, limit=3000):
+        c.dead_letter(message, "bad_json", message.payload)
+    c.flush(5)
+    c.close()
+    reader = rail.open("flooddead")
+    assert sorted(texts(take(reader, 3000))) == sorted(b"poison %d" % i for i in range(3000))
+    reader.close()
+
+
 def test_no_place_for_dead_letters_is_told_and_they_are_sent_later(rail: Rail) -> None:
     rail.make("work2")
     rail.send("work2", [b"no json"])

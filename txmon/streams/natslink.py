@@ -33,6 +33,7 @@ _EXPIRES_S = 5.0  # a pull waits so long for messages
 _SILENCE_S = 5.0  # how long after that the server may be silent
 _INACTIVE_S = 300.0  # an ephemeral consumer that is not pulled from is kept so long
 _RETRY_S, _ANSWER_S, _JOIN_S = 1.0, 5.0, 5.0
+_AT_ONCE = 256  # letters on their way
 _PULL_ENDED = ("404", "408")
 _REPLY = "$JS.ACK."
 _log = logging.getLogger("txmon.nats")
@@ -323,10 +324,14 @@ class NatsLink:
         if client is None:
             raise NatsError("not connected")
         js = client.jetstream(timeout=_ANSWER_S)
-        for letter in letters:
-            room = max(client.max_payload - 1024, 0)
+        room = max(client.max_payload - 1024, 0)
+
+        async def send(letter: Letter) -> None:
             headers = letter.headers | ({"txmon-truncated": "yes"} if len(letter.body) > room else {})
             await js.publish(subject, letter.body[:room], headers=headers)
+
+        for start in range(0, len(letters), _AT_ONCE):
+            await asyncio.gather(*map(send, letters[start : start + _AT_ONCE]))
 
 
 def _numbers(reply: str) -> tuple[int, int, int]:
