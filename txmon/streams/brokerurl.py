@@ -71,10 +71,24 @@ def chosen(query: Mapping[str, str], name: str, values: tuple[str, str]) -> bool
 
 
 def read_settings(path: Path, known: Collection[str]) -> dict[str, str]:
-    """Read ``name=value`` lines; ``#`` begins a comment line.
+    """Read a file of settings of which only some exist.
 
     Raises:
-        ConfigError: not readable, readable by everybody, or a name that is not known.
+        ConfigError: as `setting_lines`, or a name that is not known.
+    """
+    out: dict[str, str] = {}
+    for number, name, value in setting_lines(path):
+        if name not in known:
+            raise ConfigError(f"{path}:{number}: {name} is none of {', '.join(sorted(known))}")
+        out[name] = value
+    return out
+
+
+def setting_lines(path: Path) -> list[tuple[int, str, str]]:
+    """Read ``name=value`` lines as (number, name, value); ``#`` begins a comment line.
+
+    Raises:
+        ConfigError: not readable, readable by everybody, or a line that is none.
     """
     try:
         if path.stat().st_mode & stat.S_IROTH:
@@ -82,17 +96,15 @@ def read_settings(path: Path, known: Collection[str]) -> dict[str, str]:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} cannot be read as a file of settings: {error}") from error
-    out: dict[str, str] = {}
+    out: list[tuple[int, str, str]] = []
     for number, line in enumerate(lines, 1):
         text = line.strip()
         if not text or text.startswith("#"):
             continue
         name, equals, value = (part.strip() for part in text.partition("="))
-        if not equals or name not in known:
-            raise ConfigError(
-                f"{path}:{number}: not name=value with one of the names {', '.join(sorted(known))}"
-            )
-        out[name] = value
+        if not equals or not name:
+            raise ConfigError(f"{path}:{number}: not name=value")
+        out.append((number, name, value))
     return out
 
 

@@ -7,16 +7,15 @@ in the file that `config` names.
 from __future__ import annotations
 
 import re
-import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import parse_qsl, urlsplit
 
 from txmon.errors import ConfigError
+from txmon.streams.brokerurl import chosen, setting_lines, split_address
 
 _TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
-_SERVER = re.compile(r"(\[[0-9a-fA-F:]+\]|[A-Za-z0-9._-]+):[0-9]{1,5}")
+_EXAMPLE = "kafka://host:9092,host2:9092/topic"
 _PARAMETERS = ("config", "dead_letter", "gap", "group", "name", "start")
 # settings that decide whether anything is lost or doubled are not the user's
 _OWN = frozenset(
@@ -91,44 +90,21 @@ def kafka_address(url: str) -> KafkaAddress:
     Raises:
         ConfigError: names the part that is wrong and what to write.
     """
-    parts = urlsplit(url)
-    if parts.scheme != "kafka":
-        raise ConfigError(f"'{parts.scheme}' is not kafka; write kafka://host:9092/topic")
-    if "@" in parts.netloc:
-        raise ConfigError(
-            "a Kafka address holds no user; put sasl.username into the file that ?config= names"
-        )
-    servers = parts.netloc.split(",")
-    for server in servers:
-        if not _SERVER.fullmatch(server):
-            raise ConfigError(f"'{server}' is not host:port; write kafka://host:9092,host2:9092/topic")
-    topic = parts.path.strip("/")
-    _check_topic(topic, "the address")
-    given = parse_qsl(parts.query, keep_blank_values=True)
-    query = dict(given)
-    unknown = sorted(set(query) - set(_PARAMETERS))
-    if unknown or len(query) < len(given):
-        raise ConfigError(
-            f"Kafka address: parameter {', '.join(unknown) or 'given twice'} is not accepted;"
-            f" each of {', '.join(_PARAMETERS)} may be given once"
-        )
+    parts = split_address(url, _PARAMETERS, _EXAMPLE)
+    query = parts.query
+    _check_topic(parts.name, "the address")
     if "dead_letter" in query:
         _check_topic(query["dead_letter"], "dead_letter")
-        if query["dead_letter"] == topic:
+        if query["dead_letter"] == parts.name:
             raise ConfigError("dead_letter must be another topic, else refused messages come back for ever")
-    start, gap = query.get("start", "earliest"), query.get("gap", "refuse")
-    if start not in ("earliest", "latest"):
-        raise ConfigError(f"start '{start}' is not earliest or latest")
-    if gap not in ("refuse", "accept"):
-        raise ConfigError(f"gap '{gap}' is not refuse or accept")
     return KafkaAddress(
-        servers=parts.netloc,
-        topic=topic,
+        servers=",".join(parts.servers),
+        topic=parts.name,
         group=query.get("group") or None,
         dead_letter=query.get("dead_letter"),
-        start=start,
-        accept_gap=gap == "accept",
-        name=query.get("name") or f"kafka:{topic}",
+        start="latest" if chosen(query, "start", ("earliest", "latest")) else "earliest",
+        accept_gap=chosen(query, "gap", ("refuse", "accept")),
+        name=query.get("name") or f"kafka:{parts.name}",
         options=read_options(Path(query["config"])) if "config" in query else {},
     )
 
@@ -139,20 +115,8 @@ def read_options(path: Path) -> dict[str, str]:
     Raises:
         ConfigError: not readable, readable by everybody, or a setting that is not the user's to make.
     """
-    try:
-        if path.stat().st_mode & stat.S_IROTH:
-            raise ConfigError(f"{path} can be read by everybody; chmod o-r it, since it may hold a password")
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} cannot be read as a file of Kafka settings: {error}") from error
     options: dict[str, str] = {}
-    for number, line in enumerate(lines, 1):
-        text = line.strip()
-        if not text or text.startswith("#"):
-            continue
-        name, equals, value = (part.strip() for part in text.partition("="))
-        if not equals or not name:
-            raise ConfigError(f"{path}:{number}: not name=value")
+    for number, name, value in setting_lines(path):
         if name in _OWN:
             raise ConfigError(f"{path}:{number}: {name} is set by txmon, so that nothing is lost; remove it")
         options[name] = value
