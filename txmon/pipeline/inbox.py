@@ -89,11 +89,20 @@ class Inbox:
         if self._closed is not None:
             raise Stopping(self._closed)
 
-    def take(self, limit: int, wait_s: float) -> tuple[list[Job], list[Change]]:
-        """Take works of about `limit` events and all changes; wait at most `wait_s` for the first."""
+    @property
+    def works(self) -> int:
+        """Works that wait."""
+        return len(self._jobs)
+
+    def wait(self, seconds: float) -> None:
+        """Wait until something is there, at most so long."""
         with self._ready:
             if not self._jobs and not self._changes and self._closed is None:
-                self._ready.wait(wait_s)
+                self._ready.wait(seconds)
+
+    def take(self, limit: int) -> tuple[list[Job], list[Change]]:
+        """Take what waits: works of about `limit` events, all changes."""
+        with self._ready:
             jobs: list[Job] = []
             size = 0
             while self._jobs and (not jobs or size + self._jobs[0].size <= limit):

@@ -20,7 +20,7 @@ from txmon.metrics import WAITING_AGES
 from txmon.pipeline.service import Service
 from txmon.store.schema import alerts, erasures
 
-URGENT = ("child-exploitation", "procurement")  # typologies
+URGENT = ("child-exploitation", "procurement")  # typologies; shipped rules have procurement under the first
 _HOUR_US = 3_600_000_000
 _AGES_US = (_HOUR_US, 24 * _HOUR_US, 7 * 24 * _HOUR_US)
 _EVERY_US = 15_000_000  # of what reads more than an index's end
@@ -35,7 +35,7 @@ class Standing:
         self._scanned = service.applier.scorer.engine.rows_looked_back
         self._erased = 0
         self._slow_us = 0
-        self._rules_shown: object = None
+        self._rules_shown: str | None = None
 
     def round(self) -> None:
         """Set the gauges."""
@@ -105,6 +105,8 @@ class Standing:
         metrics, rules = self._service.metrics, tuple(self._service.rules.values())
         if self._rules_shown == self._service.plan_hash:
             return
+        if self._rules_shown is not None:  # a rule that was taken away has no drift; the others are set anew
+            metrics.rule_fire_psi.clear()
         self._rules_shown = self._service.plan_hash
         for rule in rules:
             metrics.hits_total.labels(rule.id, rule.typology, rule.severity, rule.status)

@@ -46,6 +46,9 @@ from txmon.store import Store
 _FAILURES = (StoreUnavailable, CommitUnknown, StoreFatal)
 _PAUSE_MIN_S, _PAUSE_MAX_S = 0.05, 2.0
 _IDLE_S = 0.5
+# Senders that wait for each answer fall into groups that are stored in turn, each waiting for the others. A
+# moment's patience joins them: one commit for all, and half the waiting (measured with 16 connections).
+_PATIENCE_S, _STEPS, _FEW_SENDERS = 0.001, 4, 256
 
 
 class Log(Protocol):
@@ -85,6 +88,7 @@ class Writer:
         self._owed: dict[int, Job] = {}  # taken and not yet answered
         self._ahead = False  # the engine may have events that the journal has not: its state is worthless
         self.problem: str | None = None  # what keeps it from storing, a code; None while it can
+        self._answered = 0  # senders that the last batch answered: most of them send again at once
         self.busy = False  # whether something taken is not dealt with yet
 
     def start(self) -> None:
@@ -130,7 +134,7 @@ class Writer:
         owed = list(self._owed.values())
         self._tell(owed, [error] * len(owed))
         while not self._p.inbox.finished:
-            jobs, changes = self._p.inbox.take(1 << 62, 0)
+            jobs, changes = self._p.inbox.take(1 << 62)
             self._tell(jobs, [error] * len(jobs))
             self._refuse(changes, error)
 
@@ -141,7 +145,11 @@ class Writer:
 
     def round(self, wait_s: float) -> None:
         """Take what waits and deal with it."""
-        jobs, changes = self._p.inbox.take(self._p.batch_events, wait_s)
+        inbox = self._p.inbox
+        inbox.wait(wait_s)
+        self._gather()
+        jobs, changes = inbox.take(self._p.batch_events)
+        self._answered = len(jobs) if len(jobs) <= _FEW_SENDERS else 0
         self._owed = {id(job): job for job in jobs}
         self.busy = bool(jobs or changes)
         try:
@@ -155,6 +163,19 @@ class Writer:
         self.busy = False
         if not self._give_up.is_set() and not self._ahead:
             self._p.between()
+
+    def _gather(self) -> None:
+        """Give those who were just answered a moment to send again, beside those who wait already.
+
+        It sleeps rather than being woken by each of them, which would take the time from them.
+        """
+        waiting = self._p.inbox.works
+        if not waiting or waiting + self._answered <= 1:
+            return
+        for _ in range(_STEPS if self._answered else 0):
+            if self._p.inbox.works >= waiting + self._answered or self._p.inbox.works > _FEW_SENDERS:
+                return
+            self._p.sleep(_PATIENCE_S)
 
     def _change(self, change: Change) -> None:
         if not change.future.set_running_or_notify_cancel():
