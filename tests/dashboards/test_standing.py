@@ -14,6 +14,7 @@ from servicekit import Bench, Service, metric, pay, send, simple_rules
 
 from txmon.metrics import Metrics
 from txmon.pipeline.housekeeping import Housekeeping
+from txmon.pipeline.standing import Standing
 from txmon.store import Tx, workflow
 
 HOUR_US = 3_600_000_000
@@ -75,6 +76,18 @@ def test_counters_exist_before_the_first_event_of_their_kind(bench: Bench) -> No
     assert metric(service, "txmon_store_failures_total", kind="store_fatal") == 0
     assert metric(service, "txmon_disk_size_bytes") >= metric(service, "txmon_disk_free_bytes") > 0
     assert metric(service, "txmon_detectors_warming") == 0
+    assert service.close()
+
+
+def test_a_rule_that_is_taken_away_has_no_drift(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    service = bench.open()
+    standing = Standing(service)
+    service.metrics.rule_fire_psi.labels("child").set(2.0)
+    standing.round()
+    assert series(service, "txmon_rule_fire_psi") == {("child",): 2.0}
+    monkeypatch.setattr(type(service), "plan_hash", "another")
+    standing.round()
+    assert series(service, "txmon_rule_fire_psi") == {}
     assert service.close()
 
 
