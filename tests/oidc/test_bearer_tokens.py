@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 from apikit import large, problem
-from conftest import Place
 from cryptography.hazmat.primitives import serialization
 from issuerkit import b64, jwk, private, raw_token
+from placekit import Place
 
 IN = {"groups": ["analysts"]}
 

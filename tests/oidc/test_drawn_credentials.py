@@ -8,8 +8,8 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
-from conftest import Place
 from issuerkit import b64, private, raw_token
+from placekit import Place
 
 _WORDS: list[Any] = [
     None, True, False, 0, -1, 1, 2**63, 1e308, "", "x", "none", "HS256", "RS256", "ES256", "EdDSA", "JWT", "rsa-1", "ec-1", "cem-1", [], ["rsa-1"],

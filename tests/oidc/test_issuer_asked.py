@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 from apikit import problem
-from conftest import Place
 from issuerkit import Issuer, certificate, jwk, private, serving, usual_keys
+from placekit import Place
 from servicekit import until
 
 from txmon.errors import IssuerUnavailable

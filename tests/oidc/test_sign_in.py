@@ -11,8 +11,8 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import httpx
 import pytest
 from apikit import problem
-from conftest import REDIRECT, Place
 from issuerkit import b64
+from placekit import REDIRECT, Place
 
 SESSION, NOTE = "__Host-txmon_session", "__Host-txmon_signin"
 HERE = "https://txmon.example.com"
