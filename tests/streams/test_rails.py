@@ -350,6 +350,25 @@ def test_a_consumer_taken_away_by_the_server_is_made_anew(nats: Nats) -> None:
     c.close()
 
 
+def test_whatever_the_library_raises_is_a_problem_and_passes(
+    nats: Nats, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nats.stream("odd")
+    nats.send("odd.a", payloads(2))
+
+    async def broken(*_: object) -> int:
+        raise KeyError("what no one expected")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("txmon.streams.natslink.NatsLink._where", broken)
+        c = open_consumer(nats.url("odd"))
+        drain(lambda: [1] if c.poll(10, 0.1) == [] and c.problem != "not connected yet" else [], 1)
+        assert "expected" in (c.problem or "")
+    assert len(take(c, 2)) == 2
+    assert c.problem is None
+    c.close()
+
+
 def test_a_letter_too_large_for_the_server_is_cut(nats: Nats) -> None:
     nats.stream("cut")
     nats.stream("cutdead")

@@ -19,7 +19,6 @@ from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 from nats.js.client import JetStreamContext
-from nats.js.errors import NotFoundError
 
 from txmon.errors import SourceError
 from txmon.streams.consumer import Message
@@ -48,6 +47,10 @@ class Letter(NamedTuple):
 
 class _AnewError(Exception):
     """Why connection and consumer are made anew."""
+
+
+class _BegunElsewhereError(Exception):
+    """Reading was begun at another place, or stopped."""
 
 
 class NatsLink:
@@ -170,7 +173,11 @@ class NatsLink:
                 await self._task
             except asyncio.CancelledError:
                 continue  # begun elsewhere, or stopped
-            except (NatsError, OSError, TimeoutError, _AnewError, NotFoundError) as error:
+            except _BegunElsewhereError:
+                continue
+            except (
+                Exception
+            ) as error:  # whatever the library raises: all is made anew, and the problem is told
                 self.problem = f"JetStream: {_text(error)}"
                 _log.warning("connection made anew: %s", self.problem)
                 with self._cond:
@@ -181,6 +188,7 @@ class NatsLink:
     def _restart(self) -> None:
         if self._task is not None:
             self._task.cancel()
+        self._stir()
 
     def _stir(self) -> None:
         if self._wake is not None:
@@ -228,7 +236,7 @@ class NatsLink:
             self._fail(f"takes its own dead-letter subject {dead}; read one ?subject= of it, or give another")
         with self._cond:
             if self._session_of != self._begun:
-                raise _AnewError("begun elsewhere")
+                raise _BegunElsewhereError
             if self._taken is None and address.from_end:
                 self._taken = self._end = last
             taken = self._taken
@@ -275,6 +283,8 @@ class NatsLink:
                     raise _AnewError("the server does not answer") from None
             if self._fault is not None:
                 raise _AnewError(self._fault)
+            if self._stopped or self._session_of != self._begun:  # the library may swallow a cancellation
+                raise _BegunElsewhereError
 
     async def _on_message(self, msg: Msg) -> None:
         if not msg.reply.startswith(_REPLY):
