@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -213,6 +214,22 @@ def test_a_feed_cannot_ask_for_card_data(tmp_path: Path, column: str) -> None:
     feed, errors = read_feed(tmp_path / "iso8583.yaml")
     assert feed is None
     assert column in errors[0].detail
+
+
+def test_no_bytes_raise() -> None:
+    chance, whole = random.Random(3), message(f39="00")
+    sent = []
+    for i in range(3000):
+        data = bytearray(whole if i % 3 else chance.randbytes(chance.randrange(200)))
+        for _ in range(chance.randrange(4) if data else 0):
+            data[chance.randrange(len(data))] = chance.randrange(256)
+        sent.append(bytes(data[: chance.randrange(len(data) + 1)] if chance.random() < 0.3 else data))
+    batch = decode(*sent)
+    assert batch.events.num_rows + batch.quarantine.num_rows == len(sent)
+    assert batch.events.num_rows > 100
+    unread = [q["raw"] for q in batch.quarantine.to_pylist() if q["reason"] == "bad_iso8583"]
+    assert len(unread) > 1000
+    assert not any(unread)
 
 
 def test_the_sample() -> None:
