@@ -23,6 +23,7 @@ from txmon.model.rates import Rates
 from txmon.rules.ir import Plan, Rule
 
 SNAPSHOT_FORMAT = 4
+_GROUP = "group "  # parts of the engine whose arrays are named so
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,10 @@ class Scorer:
         parts: list[tuple[str, str, list[int], Any]] = [
             ("format", "int", [1], np.array([SNAPSHOT_FORMAT], np.int64))
         ]
-        parts += [(f"engine/{k}", v.dtype.str, list(v.shape), v) for k, v in self.engine.snapshot().items()]
+        for name, array in self.engine.snapshot().items():
+            # groups are the bulk of it and give copies; what others give may be what they work on
+            own = array if name.startswith(_GROUP) else array.copy()
+            parts.append((f"engine/{name}", array.dtype.str, list(array.shape), own))
         parts += [
             (f"alerts/{k}", "arrow", [len(t)], _table_bytes(t)) for k, t in self.alerts.snapshot().items()
         ]
@@ -139,8 +143,8 @@ class Scorer:
                 alerts[name] = pa.ipc.open_stream(data).read_all()
             else:
                 array = np.frombuffer(data, np.dtype(row["type"])).reshape(row["shape"])
-                # groups are the bulk of it and copy what they take over themselves
-                engine[name] = array if name.startswith("group ") else array.copy()
+                # and copy what they take over
+                engine[name] = array if name.startswith(_GROUP) else array.copy()
         self.engine.restore(engine)
         self.take_alerts(alerts)
 
