@@ -37,8 +37,8 @@ _LOOK_S = 0.2  # the one who looks must not take the machine from those who are 
 
 
 @dataclass(frozen=True)
-class Plan:
-    """What is sent: warm-up events in bulk, then so many seconds of single requests, then bulk."""
+class Load:
+    """What is sent: history in bulk, then so many seconds of single requests; bulk and topic apart."""
 
     history: int = 20_000
     seconds: float = 20.0
@@ -47,7 +47,7 @@ class Plan:
     kafka: int = 150_000
 
 
-def measure(events: Path, plan: Plan, folder: Path, say: Say) -> dict[str, Any]:
+def measure(events: Path, load: Load, folder: Path, say: Say) -> dict[str, Any]:
     """Return the figures of one run.
 
     Args:
@@ -55,20 +55,20 @@ def measure(events: Path, plan: Plan, folder: Path, say: Say) -> dict[str, Any]:
     """
     table = pq.read_table(events)
     lines = folder / "events.ndjson"
-    single = table.slice(plan.history, min(len(table) - plan.history, 60_000))
+    single = table.slice(load.history, min(len(table) - load.history, 60_000))
     lines.write_bytes(b"\n".join(bodies_of(single)) + b"\n")
     found: dict[str, Any] = {}
     with _serving(folder / "http") as (url, key):
-        say(f"history: {plan.history:,} events in bulk")
-        _bulk(url, key, table.slice(0, plan.history))
-        say(f"single requests for {plan.seconds:.0f} s")
-        found["single"] = _load(url, key, lines, plan)
+        say(f"history: {load.history:,} events in bulk")
+        _bulk(url, key, table.slice(0, load.history))
+        say(f"single requests for {load.seconds:.0f} s")
+        found["single"] = _load(url, key, lines, load)
     with _serving(folder / "bulk") as (url, key):
-        say(f"{plan.bulk:,} events in bulk, Arrow")
-        _bulk(url, key, table.slice(0, plan.history))
-        found["bulk"] = _bulk(url, key, table.slice(plan.history, plan.bulk))
-    say(f"{plan.kafka:,} events from a Kafka topic")
-    found["kafka"] = _kafka(table.slice(0, plan.kafka), folder / "kafka")
+        say(f"{load.bulk:,} events in bulk, Arrow")
+        _bulk(url, key, table.slice(0, load.history))
+        found["bulk"] = _bulk(url, key, table.slice(load.history, load.bulk))
+    say(f"{load.kafka:,} events from a Kafka topic")
+    found["kafka"] = _kafka(table.slice(0, load.kafka), folder / "kafka")
     return found
 
 
@@ -192,7 +192,7 @@ def _until(done: Callable[[], bool], seconds: float, otherwise: str) -> None:
         time.sleep(_LOOK_S)
 
 
-def _load(url: str, key: str, lines: Path, plan: Plan) -> dict[str, Any]:
+def _load(url: str, key: str, lines: Path, load: Load) -> dict[str, Any]:
     command = [
         sys.executable,
         "-m",
@@ -202,7 +202,7 @@ def _load(url: str, key: str, lines: Path, plan: Plan) -> dict[str, Any]:
         "--events",
         str(lines),
     ]
-    command += ["--connections", str(plan.connections), "--seconds", str(plan.seconds)]
+    command += ["--connections", str(load.connections), "--seconds", str(load.seconds)]
     done = subprocess.run(  # noqa: S603 - our own program
         command, check=True, capture_output=True, env={**os.environ, "TXMON_BENCH_KEY": key}, timeout=_DONE_S
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated
@@ -29,6 +30,9 @@ def bench(
     river: Annotated[
         bool, typer.Option("--river", help="Also the river pipeline beside the repository.")
     ] = False,
+    service: Annotated[
+        bool, typer.Option("--service", help="Only the service, from outside: requests, bulk, Kafka.")
+    ] = False,
     out: Annotated[
         Path | None, typer.Option("--out", help="Keep data, rules and hits in this folder.")
     ] = None,
@@ -48,6 +52,9 @@ def bench(
     def say(text: str) -> None:
         typer.echo(text, err=True)
 
+    if service:
+        _service(events, out, as_json, say)
+        return
     if out is not None:
         figures = run(options, out, say)
     else:
@@ -63,3 +70,24 @@ def bench(
         for name in ("hits_equal", "event_hits_equal", "late_hits_equal", "river_hits_equal")
     ):
         raise typer.Exit(1)
+
+
+def _service(events: int, out: Path | None, as_json: bool, say: Callable[[str], None]) -> None:
+    """Measure the service with the packs that ship, on the workload's events."""
+    from txmon.bench.service import Load, measure
+    from txmon.bench.workload import make_workload
+
+    with TemporaryDirectory(prefix="txmon-bench-") as temporary:
+        folder = Path(temporary) if out is None else out
+        folder.mkdir(parents=True, exist_ok=True)
+        say(f"making {events:,} events")
+        found = measure(make_workload(folder, events).events, Load(), folder, say)
+    single, bulk, kafka = found["single"], found["bulk"], found["kafka"]
+    typer.echo(
+        f"one event a request, 16 connections: {single['requests_per_second']:,.0f} a second, "
+        f"p50 {single['p50_ms']} ms, p99 {single['p99_ms']} ms, {single['statuses']}"
+    )
+    for name, part in (("bulk, Arrow", bulk), ("Kafka topic", kafka)):
+        typer.echo(f"{name}: {part['events_per_second']:,.0f} events a second, committed")
+    if as_json:
+        typer.echo(json.dumps(found))
