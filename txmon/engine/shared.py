@@ -10,7 +10,7 @@ from txmon.model.rates import Rates
 from txmon.rules.arrow import compile_mask, compile_vec
 from txmon.rules.columns import LEG_COLUMNS
 from txmon.rules.frame import Frame
-from txmon.rules.ir import Call, Column, Derived, Expr, Literal_, Plan, RuleList, walk
+from txmon.rules.ir import Call, Column, Derived, Expr, Literal_, On, Plan, RuleList, walk
 from txmon.rules.vec import Vec, full, to_arrow
 from txmon.rules.words import WordBook
 
@@ -74,9 +74,25 @@ class Shared:
             elif expr is None or expr != derived.events:
                 found = False
             else:
-                found = all(self._event_node(node) for node in walk(expr))
+                found = self.same(expr)
             self._of_event[name] = found
         return found
+
+    def same(self, expr: Expr) -> bool:
+        """Tell whether an expression has the event's value on both of its legs."""
+        return all(self._event_node(node) for node in walk(expr))
+
+    def meaning(self, expr: Expr, on: On) -> Expr | None:
+        """What a derived column stands for on a table; None for anything else."""
+        derived = self.derived.get(expr.name) if isinstance(expr, Column) else None
+        return None if derived is None else getattr(derived, on)
+
+    def expanded(self, expr: Expr, on: On) -> Expr:
+        """An expression with what its derived columns stand for in their place."""
+        if isinstance(expr, Call):
+            return Call(expr.op, tuple(self.expanded(arg, on) for arg in expr.args), expr.unit)
+        meaning = self.meaning(expr, on)
+        return expr if meaning is None else self.expanded(meaning, on)
 
     def _event_node(self, node: Expr) -> bool:
         return isinstance(node, (Call, Literal_)) or (isinstance(node, Column) and self.of_event(node.name))

@@ -1,0 +1,126 @@
+"""The operations of mask programs and the kernel that runs them.
+
+A truth is one byte: bit 0 says that it is known to be true, bit 1 that it is known to be false; null has
+neither. An instruction is (operation, a, b, c) and its result is the register of its own number, so that
+programs need no other names. Owns the meaning of operations on truths; never sees an expression.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from txmon.engine.state import I64, TIME_MAX, TIME_MIN
+from txmon.jit import inline, kernel
+
+TRUE, FALSE, NULL = 1, 2, 0
+# a is a truth | a leaf of word numbers, b a row of the table | a leaf of truths | a leaf
+CONST, WORD, TRUTH, KNOWN = range(4)
+# registers: a and b | a or b | not a | a is null | b if a else c | a, or b where a is null
+AND, OR, NOT, IS_NULL, IF, COALESCE = range(4, 10)
+# leaf a against constant c | doubles likewise | leaf a against leaf c | doubles likewise; b is a sign
+INT_CONST, DOUBLE_CONST, INT_LEAF, DOUBLE_LEAF = range(10, 14)
+# which outcomes of a comparison make a sign true: less 1, equal 2, greater 4, no order (NaN) 8
+SIGNS = {"=": 2, "<>": 13, "<": 1, "<=": 3, ">": 4, ">=": 6}
+MIRRORED = {"=": "=", "<>": "<>", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
+BLOCK = 256  # rows at a time: what an instruction touches stays in the nearest cache
+
+
+@inline
+def _compared(sign: int, less: bool, equal: bool, greater: bool, known: int) -> int:
+    """Truth of a comparison from its outcomes."""
+    outcome = less * 1 + equal * 2 + greater * 4
+    outcome += (outcome == 0) * 8
+    return known * (2 - ((sign & outcome) != 0))
+
+
+@kernel
+def run_program(
+    code: I64,
+    code_double: Any,
+    number: I64,
+    leaf: I64,
+    leaf_double: Any,
+    ok: Any,
+    table: Any,
+    registers: Any,
+    rows: I64,
+    masks: I64,
+    columns: I64,
+    values: I64,
+) -> None:
+    """Run instructions `number` of a program over all rows, block by block.
+
+    `rows` are the bits to set: (register, words before its part, words of its part, word, bit); `columns`
+    the values to copy: (leaf, values before its part, values of its part, value, is it a double). Parts
+    lie one after the other in `masks` (zeroed) and `values`, each (rows, words or values).
+    """
+    n = leaf.shape[1]
+    for start in range(0, n, BLOCK):
+        size = min(BLOCK, n - start)
+        for k in range(len(number)):
+            i = number[k]
+            op, a, b, c = code[i, 0], code[i, 1], code[i, 2], code[i, 3]
+            out = registers[i]
+            if op == CONST:
+                for r in range(size):
+                    out[r] = a
+            elif op == WORD:
+                for r in range(size):
+                    out[r] = table[b, leaf[a, start + r]]
+            elif op == TRUTH:
+                for r in range(size):
+                    out[r] = ok[a, start + r] * (2 - leaf[a, start + r])
+            elif op == KNOWN:
+                for r in range(size):
+                    out[r] = 2 - ok[a, start + r]
+            elif op == AND:
+                for r in range(size):
+                    x, y = registers[a, r], registers[b, r]
+                    out[r] = (x & y & 1) | ((x | y) & 2)
+            elif op == OR:
+                for r in range(size):
+                    x, y = registers[a, r], registers[b, r]
+                    out[r] = ((x | y) & 1) | (x & y & 2)
+            elif op == NOT:
+                for r in range(size):
+                    x = registers[a, r]
+                    out[r] = ((x & 1) << 1) | (x >> 1)
+            elif op == IS_NULL:
+                for r in range(size):
+                    out[r] = 2 - (registers[a, r] == 0)
+            elif op == IF:
+                for r in range(size):
+                    out[r] = registers[b, r] if registers[a, r] == TRUE else registers[c, r]
+            elif op == COALESCE:
+                for r in range(size):
+                    out[r] = registers[a, r] if registers[a, r] != NULL else registers[b, r]
+            elif op == INT_CONST:
+                for r in range(size):
+                    x = leaf[a, start + r]
+                    out[r] = _compared(b, x < c, x == c, x > c, ok[a, start + r])
+            elif op == DOUBLE_CONST:
+                v = code_double[i, 3]
+                for r in range(size):
+                    u = leaf_double[a, start + r]
+                    out[r] = _compared(b, u < v, u == v, u > v, ok[a, start + r])
+            elif op == INT_LEAF:
+                for r in range(size):
+                    x, y = leaf[a, start + r], leaf[c, start + r]
+                    out[r] = _compared(b, x < y, x == y, x > y, ok[a, start + r] & ok[c, start + r])
+            else:
+                for r in range(size):
+                    u, w = leaf_double[a, start + r], leaf_double[c, start + r]
+                    out[r] = _compared(b, u < w, u == w, u > w, ok[a, start + r] & ok[c, start + r])
+        for k in range(len(rows)):
+            register, step, bit = rows[k, 0], rows[k, 2], rows[k, 4]
+            place = rows[k, 1] * n + start * step + rows[k, 3]
+            for r in range(size):
+                masks[place + r * step] |= (registers[register, r] & 1) << bit
+    for k in range(len(columns)):
+        a, step, place = columns[k, 0], columns[k, 2], columns[k, 1] * n + columns[k, 3]
+        for r in range(n):
+            x = leaf[a, r] if ok[a, r] else 0
+            if columns[k, 4]:  # as `state.encode_double` does
+                x = 0 if x == TIME_MIN else x
+                x = x ^ TIME_MAX if x < 0 else x
+            values[place + r * step] = x
