@@ -20,7 +20,7 @@ from txmon.engine.keys import KeySpace, describe_key
 from txmon.engine.layout import Measure, build_layout
 from txmon.engine.masks import Condition, Hits, Masks, Part
 from txmon.engine.shared import Shared
-from txmon.rules.ir import Detector, Feature, On, Plan, Unit, expression_features, rule_features
+from txmon.rules.ir import Detector, Expr, Feature, On, Plan, Unit, expression_features, rule_features
 from txmon.rules.vec import Vec, finite
 
 _FLOATS = (Unit.NUMBER, Unit.MONEY_F)
@@ -71,7 +71,7 @@ class FeatureStore:
         for (level, on, key), features in sorted(wanted.items()):
             group = Group(build_layout(features, plan.money_scale, months))
             all_rows = level == 0 and (on, key) in subjects
-            conditions = [_condition(measure) for measure in group.layout.measures]
+            conditions = [_condition(m, group.layout.values) for m in group.layout.measures]
             parts[on].append(Part(conditions, group.layout.values))
             name = describe_key(on, key, level)
             reach = max((f.window.reach_us for f in features), default=0)
@@ -196,19 +196,20 @@ class FeatureStore:
             frame = frames[on]
             keyed = [(s, self.keys.key_codes(frame, s.key)) for s in slots if s.on == on]
             keyed = [(s, key) for s, key in keyed if key.max(initial=-1) >= 0]
-            found = masks.run(frame, [s.part for s, _ in keyed], hits) if keyed else []
+            found = masks.run(frame, [s.part for s, _ in keyed], hits).parts() if keyed else []
             for (slot, key), (bits, values) in zip(keyed, found, strict=True):
                 stored = np.ones(frame.length, np.bool_) if slot.all_rows else (bits != 0).any(axis=1)
                 batches[slot.name] = st.Batch(key, frame.time(), order[on], bits, values, stored)
         return batches
 
 
-def _condition(measure: Measure) -> Condition:
+def _condition(measure: Measure, values: Sequence[Expr]) -> Condition:
     """Rows of a frame that a measure counts."""
     return Condition(
         () if measure.where is None else (measure.where,),
         () if measure.arg is None or measure.nulls else (measure.arg,),
         measure.hits_rule,
+        None if measure.arg is None else values.index(measure.arg),
     )
 
 

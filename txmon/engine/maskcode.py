@@ -111,10 +111,10 @@ class Code:
                 continue
             instructions.add(i)
             kind, a, b, c = self.instructions[i]
-            if op.AND <= kind <= op.COALESCE:
+            if kind >= op.AND:
                 waiting.extend([a, b, c][: _REGISTERS[kind]])
             elif kind != op.CONST:
-                leaves.update({a, c} if kind in (op.INT_LEAF, op.DOUBLE_LEAF) else {a})
+                leaves.update({a, c} if kind >= op.INT_LEAF else {a})
         return instructions, leaves
 
     def array(self) -> I64:

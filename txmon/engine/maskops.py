@@ -1,8 +1,10 @@
-"""The operations of mask programs and the kernel that runs them.
+"""The operations of mask programs and the kernels that run them.
 
 A truth is one byte: bit 0 says that it is known to be true, bit 1 that it is known to be false; null has
-neither. An instruction is (operation, a, b, c) and its result is the register of its own number, so that
-programs need no other names. Owns the meaning of operations on truths; never sees an expression.
+neither. Where a leaf has not been made yet, a truth is *open* (bit 2): then bits 0 and 1 say that it may
+turn out true or false. An instruction is (operation, a, b, c) and its result is the register of its own
+number, so that programs need no other names. Owns the meaning of operations on truths; never sees an
+expression.
 """
 
 from __future__ import annotations
@@ -12,13 +14,13 @@ from typing import Any
 from txmon.engine.state import I64, TIME_MAX, TIME_MIN
 from txmon.jit import inline, kernel
 
-TRUE, FALSE, NULL = 1, 2, 0
+TRUE, FALSE, NULL, OPEN, ANYTHING = 1, 2, 0, 4, 7
 # a is a truth | a leaf of word numbers, b a row of the table | a leaf of truths | a leaf
 CONST, WORD, TRUTH, KNOWN = range(4)
-# registers: a and b | a or b | not a | a is null | b if a else c | a, or b where a is null
-AND, OR, NOT, IS_NULL, IF, COALESCE = range(4, 10)
 # leaf a against constant c | doubles likewise | leaf a against leaf c | doubles likewise; b is a sign
-INT_CONST, DOUBLE_CONST, INT_LEAF, DOUBLE_LEAF = range(10, 14)
+INT_CONST, DOUBLE_CONST, INT_LEAF, DOUBLE_LEAF = range(4, 8)
+# registers: a and b | a or b | not a | a is null | b if a else c | a, or b where a is null
+AND, OR, NOT, IS_NULL, IF, COALESCE = range(8, 14)
 # which outcomes of a comparison make a sign true: less 1, equal 2, greater 4, no order (NaN) 8
 SIGNS = {"=": 2, "<>": 13, "<": 1, "<=": 3, ">": 4, ">=": 6}
 MIRRORED = {"=": "=", "<>": "<>", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
@@ -41,18 +43,19 @@ def run_program(
     leaf: I64,
     leaf_double: Any,
     ok: Any,
+    made: Any,
     table: Any,
     registers: Any,
     rows: I64,
     masks: I64,
-    columns: I64,
-    values: I64,
+    any_true: Any,
+    any_open: Any,
 ) -> None:
     """Run instructions `number` of a program over all rows, block by block.
 
-    `rows` are the bits to set: (register, words before its part, words of its part, word, bit); `columns`
-    the values to copy: (leaf, values before its part, values of its part, value, is it a double). Parts
-    lie one after the other in `masks` (zeroed) and `values`, each (rows, words or values).
+    `made` tells which leaves there are. `rows` are the bits to set in `masks` (zeroed): (register, words
+    before its part, words of its part, word, bit); parts lie one after the other, each (rows, words).
+    `any_true` and `any_open` (zeroed) tell of each bit whether a row has it, and whether one may yet.
     """
     n = leaf.shape[1]
     for start in range(0, n, BLOCK):
@@ -64,6 +67,9 @@ def run_program(
             if op == CONST:
                 for r in range(size):
                     out[r] = a
+            elif op < AND and (not made[a] or (op >= INT_LEAF and not made[c])):
+                for r in range(size):
+                    out[r] = ANYTHING
             elif op == WORD:
                 for r in range(size):
                     out[r] = table[b, leaf[a, start + r]]
@@ -73,27 +79,6 @@ def run_program(
             elif op == KNOWN:
                 for r in range(size):
                     out[r] = 2 - ok[a, start + r]
-            elif op == AND:
-                for r in range(size):
-                    x, y = registers[a, r], registers[b, r]
-                    out[r] = (x & y & 1) | ((x | y) & 2)
-            elif op == OR:
-                for r in range(size):
-                    x, y = registers[a, r], registers[b, r]
-                    out[r] = ((x | y) & 1) | (x & y & 2)
-            elif op == NOT:
-                for r in range(size):
-                    x = registers[a, r]
-                    out[r] = ((x & 1) << 1) | (x >> 1)
-            elif op == IS_NULL:
-                for r in range(size):
-                    out[r] = 2 - (registers[a, r] == 0)
-            elif op == IF:
-                for r in range(size):
-                    out[r] = registers[b, r] if registers[a, r] == TRUE else registers[c, r]
-            elif op == COALESCE:
-                for r in range(size):
-                    out[r] = registers[a, r] if registers[a, r] != NULL else registers[b, r]
             elif op == INT_CONST:
                 for r in range(size):
                     x = leaf[a, start + r]
@@ -107,15 +92,61 @@ def run_program(
                 for r in range(size):
                     x, y = leaf[a, start + r], leaf[c, start + r]
                     out[r] = _compared(b, x < y, x == y, x > y, ok[a, start + r] & ok[c, start + r])
-            else:
+            elif op == DOUBLE_LEAF:
                 for r in range(size):
                     u, w = leaf_double[a, start + r], leaf_double[c, start + r]
                     out[r] = _compared(b, u < w, u == w, u > w, ok[a, start + r] & ok[c, start + r])
+            elif op == AND:
+                for r in range(size):
+                    p, q = registers[a, r], registers[b, r]
+                    out[r] = (p & q & TRUE) | ((p | q) & (FALSE | OPEN))
+            elif op == OR:
+                for r in range(size):
+                    p, q = registers[a, r], registers[b, r]
+                    out[r] = (p & q & FALSE) | ((p | q) & (TRUE | OPEN))
+            elif op == NOT:
+                for r in range(size):
+                    p = registers[a, r]
+                    out[r] = ((p & 1) << 1) | ((p >> 1) & 1) | (p & OPEN)
+            elif op == IS_NULL:
+                for r in range(size):
+                    p = registers[a, r]
+                    out[r] = ANYTHING if p & OPEN else 2 - (p == NULL)
+            elif op == IF:
+                for r in range(size):
+                    p = registers[a, r]
+                    if p & OPEN:
+                        out[r] = registers[b, r] | registers[c, r] | OPEN
+                    else:
+                        out[r] = registers[b, r] if p == TRUE else registers[c, r]
+            else:
+                for r in range(size):
+                    p = registers[a, r]
+                    if p & OPEN:
+                        out[r] = p | registers[b, r]
+                    else:
+                        out[r] = p if p != NULL else registers[b, r]
         for k in range(len(rows)):
             register, step, bit = rows[k, 0], rows[k, 2], rows[k, 4]
             place = rows[k, 1] * n + start * step + rows[k, 3]
+            some_true, some_open = 0, 0
             for r in range(size):
-                masks[place + r * step] |= (registers[register, r] & 1) << bit
+                p = registers[register, r]
+                masks[place + r * step] |= (p & 1) << bit
+                some_true |= p & 1
+                some_open |= p & (p >> 2) & 1
+            any_true[k] |= some_true
+            any_open[k] |= some_open
+
+
+@kernel
+def copy_values(leaf: I64, ok: Any, columns: I64, values: I64) -> None:
+    """Write leaves as window kernels take values, 0 where null.
+
+    `columns`: (leaf, values before its part, values of its part, value, is it a double); parts lie one
+    after the other in `values`, each (rows, values).
+    """
+    n = leaf.shape[1]
     for k in range(len(columns)):
         a, step, place = columns[k, 0], columns[k, 2], columns[k, 1] * n + columns[k, 3]
         for r in range(n):

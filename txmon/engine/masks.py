@@ -34,6 +34,7 @@ class Condition:
     true: tuple[Expr, ...] = ()
     known: tuple[Expr, ...] = ()
     hits_rule: str | None = None
+    value: int | None = None  # of its part: what is counted
 
 
 @dataclass(frozen=True)
@@ -60,39 +61,54 @@ class Masks:
         self._wide: set[str] = set()
         self._build()
 
-    def run(self, frame: Frame, parts: Sequence[int], hits: Hits | None = None) -> list[tuple[I64, I64]]:
-        """Mask words (rows, words) and values (rows, values) of some parts."""
-        leaves = self._filled(frame, parts, hits)
-        n = frame.length
-        width = [self._parts[p].words for p in parts]
-        columns = [len(self._parts[p].values) for p in parts]
-        masks, values = np.zeros(n * sum(width), np.int64), np.empty(n * sum(columns), np.int64)
-        plan = self._plan(tuple(parts))
+    def run(self, frame: Frame, parts: Sequence[int], hits: Hits | None = None) -> Answer:
+        """Evaluate some parts.
+
+        Leaves that only few conditions read are made only if the others leave a row open, values only
+        if a condition on them holds: most conditions hold for few events.
+        """
+        key = tuple(parts)
+        while True:
+            plan = self._plan(key)
+            leaves = self._leaves_of(frame)
+            wide = self._fill(leaves, frame, plan.first, hits)
+            if wide is None:
+                answer, is_open = self._evaluated(plan, leaves)
+                if is_open.any():
+                    later = {leaf for k in np.flatnonzero(is_open).tolist() for leaf in plan.later[k]}
+                    wide = self._fill(leaves, frame, sorted(later), hits)
+                    if wide is None:
+                        answer, _ = self._evaluated(plan, leaves)
+            if wide is None:
+                break
+            self._wide.add(wide)  # its tests are leaves from now on
+            self._build()
+        wanted = plan.values[answer.holds]
+        columns = plan.columns[np.unique(wanted[wanted >= 0])]
+        self._fill(leaves, frame, np.unique(columns[:, 0]).tolist(), hits)
+        op.copy_values(leaves.data, leaves.ok, columns, answer.flat_values)
+        return answer
+
+    def _evaluated(self, plan: _Plan, leaves: _Leaves) -> tuple[Answer, Any]:
+        n = leaves.data.shape[1]
+        answer = Answer(plan, n)
+        is_open = np.zeros(len(plan.rows), np.bool_)
         op.run_program(
             self._code,
-            self._code.view(np.float64),
+            self._code_double,
             plan.instructions,
             leaves.data,
-            leaves.data.view(np.float64),
+            leaves.doubles,
             leaves.ok,
+            leaves.made,
             self._table,
             self._registers,
             plan.rows,
-            masks,
-            plan.columns,
-            values,
+            answer.flat_masks,
+            answer.holds.view(np.uint8),
+            is_open.view(np.uint8),
         )
-        found = []
-        word = column = 0
-        for w, c in zip(width, columns, strict=True):
-            found.append(
-                (
-                    masks[n * word : n * (word + w)].reshape(n, w),
-                    values[n * column : n * (column + c)].reshape(n, c),
-                )
-            )
-            word, column = word + w, column + c
-        return found
+        return answer, is_open
 
     # -- the program ---------------------------------------------------------------------------------
 
@@ -103,8 +119,10 @@ class Masks:
             [code.leaf("codes" if v.unit is Unit.TEXT else "value", v) for v in part.values]
             for part in self._parts
         ]
-        self._reads = [code.reads(bits) for bits in self._bits]
+        self._reads = [[code.reads([bit]) for bit in bits] for bits in self._bits]
         self._code = code.array()
+        self._code_double = self._code.view(np.float64)
+        self._first = _read_often(code, [bit for bits in self._bits for bit in bits])
         self._registers = np.zeros((len(self._code), op.BLOCK), np.uint8)
         self._leaves = code.leaves
         self._evaluators = [self._evaluator(leaf) for leaf in code.leaves]
@@ -127,43 +145,49 @@ class Masks:
     def _planned(self, parts: tuple[int, ...]) -> _Plan:
         instructions: set[int] = set()
         leaves: set[int] = set()
+        later: list[list[int]] = []
         rows: list[list[int]] = []
         columns: list[list[int]] = []
+        values: list[int] = []
         word = column = 0
         for p in parts:
             part = self._parts[p]
-            instructions |= self._reads[p][0]
-            leaves |= self._reads[p][1] | set(self._columns[p])
-            rows += [[r, word, part.words, m >> 6, m & 63] for m, r in enumerate(self._bits[p])]
+            for m, bit in enumerate(self._bits[p]):
+                behind, read = self._reads[p][m]
+                instructions |= behind
+                leaves |= read
+                later.append(sorted(read - self._first))
+                rows.append([bit, word, part.words, m >> 6, m & 63])
+                value = part.conditions[m].value
+                values.append(-1 if value is None else column + value)
             for j, leaf in enumerate(self._columns[p]):
                 double = part.values[j].unit in DOUBLES
                 columns.append([leaf, column, len(part.values), j, int(double)])
             word, column = word + part.words, column + len(part.values)
         return _Plan(
+            [(self._parts[p].words, len(self._parts[p].values)) for p in parts],
             np.array(sorted(instructions), np.int64),
-            sorted(leaves),
+            sorted(leaves & self._first),
+            later,
             np.array(rows, np.int64).reshape(-1, 5),
             np.array(columns, np.int64).reshape(-1, 5),
+            np.array(values, np.int64),
         )
 
     # -- leaves --------------------------------------------------------------------------------------
 
-    def _filled(self, frame: Frame, parts: Sequence[int], hits: Hits | None) -> _Leaves:
-        """The leaves of a frame, with those that some parts read; each is made once."""
-        while True:
-            leaves: _Leaves | None = frame.memo.get((self, len(self._wide)))
-            if leaves is None:
-                leaves = frame.memo[self, len(self._wide)] = _Leaves(len(self._leaves), frame.length)
-            wide = self._fill(leaves, frame, self._plan(tuple(parts)).leaves, hits)
-            if wide is None:
-                return leaves
-            self._wide.add(wide)  # its tests are leaves from now on
-            self._build()
+    def _leaves_of(self, frame: Frame) -> _Leaves:
+        """The leaves of a frame; each is made once."""
+        memo = (self, len(self._wide))
+        found: _Leaves | None = frame.memo.get(memo)
+        if found is None:
+            found = frame.memo[memo] = _Leaves(len(self._leaves), frame.length)
+        return found
 
     def _fill(self, leaves: _Leaves, frame: Frame, wanted: Sequence[int], hits: Hits | None) -> str | None:
         """Make leaves; gives the name of a column that turned out to have too many words."""
         for number in wanted:
-            if leaves.done[number]:
+            if leaves.made[number]:
                 continue
             leaf = self._leaves[number]
             if leaf.kind == "words":
@@ -179,7 +203,7 @@ class Masks:
                 leaves.data[number] = hits(str(leaf.what), self._on)
             else:
                 self._evaluators[number](leaves, number, frame)
-            leaves.done[number] = True
+            leaves.made[number] = True
         return None
 
     def _evaluator(self, leaf: Leaf) -> Callable[[_Leaves, int, Frame], None]:
@@ -235,16 +259,42 @@ class Masks:
 
 
 _MOST_PLANS = 1024
+_OFTEN = 8
 
 
 @dataclass(frozen=True)
 class _Plan:
-    """Instructions and leaves of some parts, and where their bits and values go (see `run_program`)."""
+    """What the kernels are told for some parts (see `txmon.engine.maskops`)."""
 
+    sizes: list[tuple[int, int]]  # words and values by part
     instructions: I64
-    leaves: list[int]
+    first: list[int]  # leaves made at once
+    later: list[list[int]]  # by bit: the other leaves that it reads
     rows: I64
     columns: I64
+    values: I64  # by bit: the column of values that it counts, -1 for none
+
+
+class Answer:
+    """Mask words and values of some parts, and which of their conditions hold on any row."""
+
+    def __init__(self, plan: _Plan, rows: int) -> None:
+        self._sizes = plan.sizes
+        self._rows = rows
+        self.holds = np.zeros(len(plan.rows), np.bool_)
+        self.flat_masks = np.zeros(rows * sum(words for words, _ in plan.sizes), np.int64)
+        self.flat_values = np.zeros(rows * sum(values for _, values in plan.sizes), np.int64)
+
+    def parts(self) -> list[tuple[I64, I64]]:
+        """Mask words (rows, words) and values (rows, values) of each part."""
+        found = []
+        n = self._rows
+        word = column = 0
+        for w, c in self._sizes:
+            bits = self.flat_masks[n * word : n * (word + w)].reshape(n, w)
+            found.append((bits, self.flat_values[n * column : n * (column + c)].reshape(n, c)))
+            word, column = word + w, column + c
+        return found
 
 
 class _Leaves:
@@ -254,7 +304,16 @@ class _Leaves:
         self.data = np.empty((count, rows), np.int64)
         self.doubles = self.data.view(np.float64)
         self.ok = np.ones((count, rows), np.uint8)
-        self.done = [False] * count
+        self.made = np.zeros(count, np.bool_)
+
+
+def _read_often(code: Code, bits: Sequence[int]) -> set[int]:
+    """Leaves that so many conditions read that they are made at once."""
+    counts = [0] * len(code.leaves)
+    for bit in bits:
+        for leaf in code.reads([bit])[1]:
+            counts[leaf] += 1
+    return {leaf for leaf, count in enumerate(counts) if count * _OFTEN >= len(bits)}
 
 
 def _nothing(_leaves: _Leaves, _number: int, _frame: Frame) -> None:
