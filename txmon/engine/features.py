@@ -16,11 +16,12 @@ from txmon.engine import state as st
 from txmon.engine.calendar import month_starts
 from txmon.engine.frames import Frame, LegFrame
 from txmon.engine.group import Group, Values
+from txmon.engine.hits import guard_of
 from txmon.engine.keys import KeySpace, describe_key
 from txmon.engine.layout import Measure, build_layout
 from txmon.engine.masks import Condition, Hits, Masks, Part
 from txmon.engine.shared import Shared
-from txmon.rules.ir import Detector, Expr, Feature, On, Plan, Unit, expression_features, rule_features
+from txmon.rules.ir import Column, Detector, Expr, Feature, On, Plan, Unit, expression_features, rule_features
 from txmon.rules.vec import Vec, finite
 
 _FLOATS = (Unit.NUMBER, Unit.MONEY_F)
@@ -78,6 +79,15 @@ class FeatureStore:
             slot = Slot(name, on, key, level, group, all_rows, len(parts[on]) - 1, reach)
             self.slots.append(slot)
             self.place |= {feature: (slot, number) for number, feature in enumerate(features)}
+        self._guards: dict[tuple[int, On], tuple[int, list[str]]] = {}
+        for level, rules in enumerate(plan.levels):
+            for on, found in parts.items():
+                own = [r for r in rules if r.on == on and not r.tick]
+                self._guards[level, on] = len(found), [r.id for r in own]
+                subjects_known = [(Column(r.subject, Unit.TEXT),) for r in own]
+                found.append(
+                    Part([Condition(guard_of(r), k) for r, k in zip(own, subjects_known, strict=True)])
+                )
         self._masks = {on: Masks(shared, keys, on, found) for on, found in parts.items()}
         self._subject_slots = {(s.on, s.key[0]): s for s in self.slots if s.all_rows}
         self._pool = ThreadPoolExecutor(2, thread_name_prefix="txmon-window")
@@ -124,6 +134,20 @@ class FeatureStore:
         for frame in frames.values():
             frame.count(self._reader(output))
         return late_rows
+
+    def guarded(self, level: int, frames: Mapping[On, Frame]) -> dict[str, np.ndarray]:
+        """Rows on which a rule's conditions on the event alone hold and its subject is known.
+
+        Rules of one level that look at events themselves, without those that no row could hit.
+        """
+        held: dict[str, np.ndarray] = {}
+        for on, masks in self._masks.items():
+            part, rules = self._guards[level, on]
+            answer = masks.run(frames[on], [part])
+            ((bits, _),) = answer.parts()
+            for m in np.flatnonzero(answer.holds).tolist():
+                held[rules[m]] = (bits[:, m >> 6] >> np.int64(m & 63)) & 1 != 0
+        return held
 
     def count_at(
         self,

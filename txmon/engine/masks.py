@@ -214,9 +214,10 @@ class Masks:
 
         def fill(leaves: _Leaves, number: int, frame: Frame) -> None:
             rows = None
+            source = frame
             if of_event and isinstance(frame, LegFrame):
-                frame, rows = frame.parent, frame.event
-            vec: Vec = evaluate(frame)
+                source, rows = frame.parent, frame.event
+            vec: Vec = evaluate(source)
             if value:
                 data = vec.data if rows is None or vec.scalar else vec.data[rows]
                 (leaves.doubles if double else leaves.data)[number] = data
