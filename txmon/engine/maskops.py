@@ -11,6 +11,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from txmon.engine.state import I64, TIME_MAX, TIME_MIN
 from txmon.jit import inline, kernel
 
@@ -59,82 +61,78 @@ def run_program(
     """
     n = leaf.shape[1]
     for start in range(0, n, BLOCK):
-        size = min(BLOCK, n - start)
+        stop = min(start + BLOCK, n)
+        size = stop - start
         for k in range(len(number)):
             i = number[k]
             op, a, b, c = code[i, 0], code[i, 1], code[i, 2], code[i, 3]
-            out = registers[i]
+            out = registers[i, :size]
             if op == CONST:
-                for r in range(size):
-                    out[r] = a
+                out[:] = a
             elif op < AND and (not made[a] or (op >= INT_LEAF and not made[c])):
-                for r in range(size):
-                    out[r] = ANYTHING
-            elif op == WORD:
-                for r in range(size):
-                    out[r] = table[b, leaf[a, start + r]]
-            elif op == TRUTH:
-                for r in range(size):
-                    out[r] = ok[a, start + r] * (2 - leaf[a, start + r])
-            elif op == KNOWN:
-                for r in range(size):
-                    out[r] = 2 - ok[a, start + r]
-            elif op == INT_CONST:
-                for r in range(size):
-                    x = leaf[a, start + r]
-                    out[r] = _compared(b, x < c, x == c, x > c, ok[a, start + r])
-            elif op == DOUBLE_CONST:
-                v = code_double[i, 3]
-                for r in range(size):
-                    u = leaf_double[a, start + r]
-                    out[r] = _compared(b, u < v, u == v, u > v, ok[a, start + r])
-            elif op == INT_LEAF:
-                for r in range(size):
-                    x, y = leaf[a, start + r], leaf[c, start + r]
-                    out[r] = _compared(b, x < y, x == y, x > y, ok[a, start + r] & ok[c, start + r])
-            elif op == DOUBLE_LEAF:
-                for r in range(size):
-                    u, w = leaf_double[a, start + r], leaf_double[c, start + r]
-                    out[r] = _compared(b, u < w, u == w, u > w, ok[a, start + r] & ok[c, start + r])
-            elif op == AND:
-                for r in range(size):
-                    p, q = registers[a, r], registers[b, r]
-                    out[r] = (p & q & TRUE) | ((p | q) & (FALSE | OPEN))
-            elif op == OR:
-                for r in range(size):
-                    p, q = registers[a, r], registers[b, r]
-                    out[r] = (p & q & FALSE) | ((p | q) & (TRUE | OPEN))
-            elif op == NOT:
-                for r in range(size):
-                    p = registers[a, r]
-                    out[r] = ((p & 1) << 1) | ((p >> 1) & 1) | (p & OPEN)
-            elif op == IS_NULL:
-                for r in range(size):
-                    p = registers[a, r]
-                    out[r] = ANYTHING if p & OPEN else 2 - (p == NULL)
-            elif op == IF:
-                for r in range(size):
-                    p = registers[a, r]
-                    if p & OPEN:
-                        out[r] = registers[b, r] | registers[c, r] | OPEN
-                    else:
-                        out[r] = registers[b, r] if p == TRUE else registers[c, r]
+                out[:] = ANYTHING
+            elif op < AND:
+                # views of what is read: the compiler sees that no index is below 0
+                x, y = leaf[a, start:stop], leaf[c if op >= INT_LEAF else a, start:stop]
+                u, w = leaf_double[a, start:stop], leaf_double[c if op >= INT_LEAF else a, start:stop]
+                known, also = ok[a, start:stop], ok[c if op >= INT_LEAF else a, start:stop]
+                if op == WORD:
+                    for r in range(size):
+                        out[r] = table[b, x[r]]
+                elif op == TRUTH:
+                    for r in range(size):
+                        out[r] = known[r] * (2 - x[r])
+                elif op == KNOWN:
+                    for r in range(size):
+                        out[r] = 2 - known[r]
+                elif op == INT_CONST:
+                    for r in range(size):
+                        out[r] = _compared(b, x[r] < c, x[r] == c, x[r] > c, known[r])
+                elif op == DOUBLE_CONST:
+                    v = code_double[i, 3]
+                    for r in range(size):
+                        out[r] = _compared(b, u[r] < v, u[r] == v, u[r] > v, known[r])
+                elif op == INT_LEAF:
+                    for r in range(size):
+                        out[r] = _compared(b, x[r] < y[r], x[r] == y[r], x[r] > y[r], known[r] & also[r])
+                else:
+                    for r in range(size):
+                        out[r] = _compared(b, u[r] < w[r], u[r] == w[r], u[r] > w[r], known[r] & also[r])
             else:
-                for r in range(size):
-                    p = registers[a, r]
-                    if p & OPEN:
-                        out[r] = p | registers[b, r]
-                    else:
-                        out[r] = p if p != NULL else registers[b, r]
+                p, q, o = registers[a], registers[b], registers[c]
+                if op == AND:
+                    for r in range(size):
+                        out[r] = (p[r] & q[r] & TRUE) | ((p[r] | q[r]) & (FALSE | OPEN))
+                elif op == OR:
+                    for r in range(size):
+                        out[r] = (p[r] & q[r] & FALSE) | ((p[r] | q[r]) & (TRUE | OPEN))
+                elif op == NOT:
+                    for r in range(size):
+                        out[r] = ((p[r] & 1) << 1) | ((p[r] >> 1) & 1) | (p[r] & OPEN)
+                elif op == IS_NULL:
+                    for r in range(size):
+                        out[r] = ANYTHING if p[r] & OPEN else 2 - (p[r] == NULL)
+                elif op == IF:
+                    for r in range(size):
+                        if p[r] & OPEN:
+                            out[r] = q[r] | o[r] | OPEN
+                        else:
+                            out[r] = q[r] if p[r] == TRUE else o[r]
+                else:
+                    for r in range(size):
+                        if p[r] & OPEN:
+                            out[r] = p[r] | q[r]
+                        else:
+                            out[r] = p[r] if p[r] != NULL else q[r]
         for k in range(len(rows)):
             register, step, bit = rows[k, 0], rows[k, 2], rows[k, 4]
             place = rows[k, 1] * n + start * step + rows[k, 3]
             some_true, some_open = 0, 0
+            found = registers[register, :size]
             for r in range(size):
-                p = registers[register, r]
-                masks[place + r * step] |= (p & 1) << bit
-                some_true |= p & 1
-                some_open |= p & (p >> 2) & 1
+                masks[place + r * step] |= np.int64(found[r] & 1) << bit
+                some_true |= found[r] & 1
+                some_open |= found[r] & (found[r] >> 2) & 1
             any_true[k] |= some_true
             any_open[k] |= some_open
 

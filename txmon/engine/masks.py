@@ -71,7 +71,8 @@ class Masks:
         while True:
             plan = self._plan(key)
             leaves = self._leaves_of(frame)
-            wide = self._fill(leaves, frame, plan.first, hits)
+            first = plan.first if frame.length < _MANY_ROWS else plan.leaves
+            wide = self._fill(leaves, frame, first, hits)
             if wide is None:
                 answer, is_open = self._evaluated(plan, leaves)
                 if is_open.any():
@@ -167,6 +168,7 @@ class Masks:
         return _Plan(
             [(self._parts[p].words, len(self._parts[p].values)) for p in parts],
             np.array(sorted(instructions), np.int64),
+            sorted(leaves),
             sorted(leaves & self._first),
             later,
             np.array(rows, np.int64).reshape(-1, 5),
@@ -261,6 +263,7 @@ class Masks:
 
 _MOST_PLANS = 1024
 _OFTEN = 8
+_MANY_ROWS = 512  # nearly every condition holds for one of so many
 
 
 @dataclass(frozen=True)
@@ -269,7 +272,8 @@ class _Plan:
 
     sizes: list[tuple[int, int]]  # words and values by part
     instructions: I64
-    first: list[int]  # leaves made at once
+    leaves: list[int]  # all that conditions read
+    first: list[int]  # those made at once
     later: list[list[int]]  # by bit: the other leaves that it reads
     rows: I64
     columns: I64

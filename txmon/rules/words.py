@@ -52,7 +52,7 @@ class WordBook:
         """Words seen of a column, in order of their numbers, from 1 on."""
         return self._seen[column].index
 
-    def frame(self, column: str) -> Words:
+    def frame(self, column: str) -> Any:
         """A frame with a row for null and for every word seen of a column."""
         return Words(list(self._seen[column].index))
 
@@ -67,7 +67,7 @@ class WordBook:
 
 
 class Words:
-    """A frame whose rows are null and every word of the only column."""
+    """A frame (`txmon.rules.frame`) whose rows are null and every word of the only column."""
 
     book = None
 
