@@ -94,7 +94,8 @@ def test_random_conditions(
         program = Masks(shared, KeySpace(), "events", parts)
         for rows in batches:  # words of later batches are new to the table of tests
             values = {key: [row[key] for row in rows] for key in rows[0]}
-            frame, reference = ListFrame(values), ListFrame(values)
+            frame: Any = ListFrame(values)
+            reference = ListFrame(values)
             frame.book, reference.book = shared.book, None
             check(program.run(frame, [0, 1]), parts, reference)
             check(program.run(frame, [1]), [parts[1]], reference)
@@ -169,7 +170,7 @@ def test_a_column_with_many_words_becomes_a_leaf(plan: Plan) -> None:
     ]
     program = Masks(shared, KeySpace(), "events", parts)
     for first in (0, 1000, 2000):
-        frame = ListFrame({"merchant": [str(first + i) for i in range(999)] + [None]})
+        frame: Any = ListFrame({"merchant": [str(first + i) for i in range(999)] + [None]})
         frame.book = shared.book
         check(program.run(frame, [0]), parts, frame)
     assert shared.book.numbers("merchant", frame.vec("merchant", Unit.TEXT)) is None

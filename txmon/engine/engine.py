@@ -221,6 +221,8 @@ class Engine:
     def _second_evaluations(
         self, rules: list[CompiledRule], tables: _Tables, order: dict[On, I64], late: dict[str, I64]
     ) -> None:
+        if not any(map(len, late.values())):
+            return
         for compiled in rules:
             rule = compiled.rule
             if not compiled.longest_us:
