@@ -61,7 +61,7 @@ class Detection:
                 rows = np.flatnonzero(frame.shared.mask(frame, detector.where))
             codes = self._keys.value_codes(frame, detector.segment)[rows].astype(np.int32)
             values = np.empty((len(rows), len(detector.inputs)))
-            for j, (_, expr) in enumerate(detector.inputs):
+            for j, (_, expr) in enumerate(detector.inputs if len(rows) else ()):
                 values[:, j] = self._numbers(frame, expr)[rows]
             scores = self.models[detector.id].score(codes, values)
             column = np.full(frame.length, np.nan)

@@ -168,9 +168,10 @@ class Engine:
             late |= self.store.advance(level, frames, order, hits_of, oldest)
             if level == 0:
                 self.detection.apply(frames)
+            guarded = self.store.guarded(level, frames)
             for rule in rules:
-                if not rule.tick:
-                    self._first_evaluation(self.rules[rule.id], tables)
+                if rule.id in guarded:  # else its flags are left out: it hit no row
+                    self._first_evaluation(self.rules[rule.id], tables, guarded[rule.id])
             self._second_evaluations([self.rules[r.id] for r in rules if not r.tick], tables, order, late)
         if self.ticks.rules:
             self._absence(tables, order)
@@ -205,10 +206,10 @@ class Engine:
         events[tables.legs.event[flags]] = True
         return events
 
-    def _first_evaluation(self, compiled: CompiledRule, tables: _Tables) -> None:
+    def _first_evaluation(self, compiled: CompiledRule, tables: _Tables, guarded: np.ndarray) -> None:
         rule = compiled.rule
         frame = tables.frame(rule.on)
-        flags, evaluated = matches(compiled, frame)
+        flags, evaluated = matches(compiled, frame, guarded)
         tables.flags[rule.id] = flags
         rows = np.flatnonzero(flags)
         if len(rows):
@@ -220,6 +221,8 @@ class Engine:
     def _second_evaluations(
         self, rules: list[CompiledRule], tables: _Tables, order: dict[On, I64], late: dict[str, I64]
     ) -> None:
+        if not any(map(len, late.values())):
+            return
         for compiled in rules:
             rule = compiled.rule
             if not compiled.longest_us:
@@ -228,7 +231,7 @@ class Engine:
             for found, hit in evaluate_late(
                 self.store, compiled, tables.frame(rule.on), rows, order[rule.on]
             ):
-                flags = tables.flags[rule.id].copy()  # a mask that others may read, too
+                flags = self._flags_on(tables, rule.id, rule.on).copy()  # a mask that others may read, too
                 flags[hit] = True
                 tables.flags[rule.id] = flags
                 seq = tables.seq[tables.event_rows(rule.on, hit)]

@@ -6,10 +6,9 @@ vectors, each when it is first read. Decides nothing about rules.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -17,15 +16,14 @@ from txmon.engine import state as st
 from txmon.engine.calendar import month_starts
 from txmon.engine.frames import Frame, LegFrame
 from txmon.engine.group import Group, Values
+from txmon.engine.hits import guard_of
 from txmon.engine.keys import KeySpace, describe_key
 from txmon.engine.layout import Measure, build_layout
+from txmon.engine.masks import Condition, Hits, Masks, Part
 from txmon.engine.shared import Shared
-from txmon.rules.arrow import compile_mask, compile_vec
-from txmon.rules.ir import Detector, Expr, Feature, On, Plan, Unit, expression_features, rule_features
+from txmon.rules.ir import Column, Detector, Expr, Feature, On, Plan, Unit, expression_features, rule_features
 from txmon.rules.vec import Vec, finite
 
-Hits = Callable[[str, On], np.ndarray]  # rule id, table -> which rows that rule hit
-RowsOf = Callable[[Frame, Hits], Any]  # rows that count, or True or False for all
 _FLOATS = (Unit.NUMBER, Unit.MONEY_F)
 # With fewer rows the kernels take less time than handing them to other threads.
 _THREADED_ROWS = 256
@@ -42,8 +40,7 @@ class Slot:
     level: int
     group: Group
     all_rows: bool
-    rows_of: list[RowsOf]  # by measure
-    values_of: list[Callable[[Frame], st.I64]]  # by value
+    part: int  # of its table's masks
     reach_us: int
 
     def bound(self, oldest: int) -> int:
@@ -71,16 +68,27 @@ class FeatureStore:
         }
         for on, key in sorted(subjects):
             wanted.setdefault((0, on, key), [])
+        parts: dict[On, list[Part]] = {"events": [], "legs": []}
         for (level, on, key), features in sorted(wanted.items()):
             group = Group(build_layout(features, plan.money_scale, months))
             all_rows = level == 0 and (on, key) in subjects
-            rows_of = [_rows_of(measure) for measure in group.layout.measures]
-            values_of = [self._integers(expr) for expr in group.layout.values]
+            conditions = [_condition(m, group.layout.values) for m in group.layout.measures]
+            parts[on].append(Part(conditions, group.layout.values))
             name = describe_key(on, key, level)
             reach = max((f.window.reach_us for f in features), default=0)
-            slot = Slot(name, on, key, level, group, all_rows, rows_of, values_of, reach)
+            slot = Slot(name, on, key, level, group, all_rows, len(parts[on]) - 1, reach)
             self.slots.append(slot)
             self.place |= {feature: (slot, number) for number, feature in enumerate(features)}
+        self._guards: dict[tuple[int, On], tuple[int, list[str]]] = {}
+        for level, rules in enumerate(plan.levels):
+            for on, found in parts.items():
+                own = [r for r in rules if r.on == on and not r.tick]
+                self._guards[level, on] = len(found), [r.id for r in own]
+                subjects_known = [(Column(r.subject, Unit.TEXT),) for r in own]
+                found.append(
+                    Part([Condition(guard_of(r), k) for r, k in zip(own, subjects_known, strict=True)])
+                )
+        self._masks = {on: Masks(shared, keys, on, found) for on, found in parts.items()}
         self._subject_slots = {(s.on, s.key[0]): s for s in self.slots if s.all_rows}
         self._pool = ThreadPoolExecutor(2, thread_name_prefix="txmon-window")
 
@@ -107,8 +115,8 @@ class FeatureStore:
         Returns, per group, the rows that came late for their key.
         """
         slots = [s for s in self.slots if s.level == level]
-        prepared = [(s, self._prepare(s, frames[s.on], order[s.on], hits)) for s in slots]
-        busy = [(slot, batch) for slot, batch in prepared if batch is not None]
+        prepared = self._prepare(slots, frames, order, hits)
+        busy = [(slot, prepared[slot.name]) for slot in slots if slot.name in prepared]
         run = map if frames["events"].length < _THREADED_ROWS else self._pool.map
         results = list(run(lambda p: p[0].group.advance(p[1], p[0].bound(oldest)), busy))
         late_rows = {slot.name: _NO_ROWS for slot in slots}
@@ -126,6 +134,20 @@ class FeatureStore:
         for frame in frames.values():
             frame.count(self._reader(output))
         return late_rows
+
+    def guarded(self, level: int, frames: Mapping[On, Frame]) -> dict[str, np.ndarray]:
+        """Rows on which a rule's conditions on the event alone hold and its subject is known.
+
+        Rules of one level that look at events themselves, without those that no row could hit.
+        """
+        held: dict[str, np.ndarray] = {}
+        for on, masks in self._masks.items():
+            part, rules = self._guards[level, on]
+            answer = masks.run(frames[on], [part])
+            ((bits, _),) = answer.parts()
+            for m in np.flatnonzero(answer.holds).tolist():
+                held[rules[m]] = (bits[:, m >> 6] >> np.int64(m & 63)) & 1 != 0
+        return held
 
     def count_at(
         self,
@@ -189,65 +211,30 @@ class FeatureStore:
 
     # -- from frames to kernels ----------------------------------------------------------------------
 
-    def _prepare(self, slot: Slot, frame: Frame, order: st.I64, hits: Hits) -> st.Batch | None:
-        """What the kernel is given; None where no row has this key: nothing of it needs to be evaluated."""
-        layout = slot.group.layout
-        n = frame.length
-        key = self.keys.key_codes(frame, slot.key)
-        if not (key >= 0).any():
-            return None
-        words = max(1, -(-len(layout.measures) // 64))
-        bits = np.zeros((64 * words, n), np.bool_)
-        for m, rows_of in enumerate(slot.rows_of):
-            bits[m] = rows_of(frame, hits)
-        packed = np.packbits(bits, axis=0, bitorder="little")
-        masks = np.ascontiguousarray(packed.T).view("<i8").astype(np.int64, copy=False)
-        values = np.zeros((n, len(layout.values)), np.int64)
-        for j, integers in enumerate(slot.values_of):
-            values[:, j] = integers(frame)
-        store = np.full(n, slot.all_rows, np.bool_)
-        for word in range(words):
-            store |= masks[:, word] != 0
-        return st.Batch(key, frame.time(), order, masks, values, store)
-
-    def _integers(self, expr: Expr) -> Callable[[Frame], st.I64]:
-        """Values as a kernel keeps them, 0 where null (a code below 0 for text); made once a frame."""
-        memo = ("integers", expr)
-        evaluate, floats = compile_vec(expr), expr.unit in _FLOATS
-
-        def make(frame: Frame) -> st.I64:
-            if expr.unit is Unit.TEXT:
-                return self.keys.value_codes(frame, expr)
-            values = evaluate(frame)
-            data = np.where(values.ok, values.data, 0)
-            return st.encode_double(data) if floats else data.astype(np.int64, copy=False)
-
-        def remembered(frame: Frame) -> st.I64:
-            found: st.I64 | None = frame.memo.get(memo)
-            if found is None:
-                found = frame.memo[memo] = make(frame)
-            return found
-
-        return remembered
+    def _prepare(
+        self, slots: Sequence[Slot], frames: Mapping[On, Frame], order: Mapping[On, st.I64], hits: Hits
+    ) -> dict[str, st.Batch]:
+        """What the kernels are given. Of a group no row has the key of, nothing needs to be evaluated."""
+        batches: dict[str, st.Batch] = {}
+        for on, masks in self._masks.items():
+            frame = frames[on]
+            keyed = [(s, self.keys.key_codes(frame, s.key)) for s in slots if s.on == on]
+            keyed = [(s, key) for s, key in keyed if key.max(initial=-1) >= 0]
+            found = masks.run(frame, [s.part for s, _ in keyed], hits).parts() if keyed else []
+            for (slot, key), (bits, values) in zip(keyed, found, strict=True):
+                stored = np.ones(frame.length, np.bool_) if slot.all_rows else (bits != 0).any(axis=1)
+                batches[slot.name] = st.Batch(key, frame.time(), order[on], bits, values, stored)
+        return batches
 
 
-def _rows_of(measure: Measure) -> RowsOf:
-    """Rows of a frame that a measure counts, or whether it counts all of them."""
-    where = None if measure.where is None else compile_mask(measure.where)
-    known = None if measure.arg is None or measure.nulls else compile_vec(measure.arg)
-    rule = measure.hits_rule
-
-    def rows_of(frame: Frame, hits: Hits) -> Any:
-        rows: Any = True if where is None else where(frame)
-        if rule is not None:
-            rows = rows & hits(rule, frame.on)
-        if known is not None:
-            ok = known(frame).ok
-            if ok is not True:
-                rows = rows & ok
-        return rows
-
-    return rows_of
+def _condition(measure: Measure, values: Sequence[Expr]) -> Condition:
+    """Rows of a frame that a measure counts."""
+    return Condition(
+        () if measure.where is None else (measure.where,),
+        () if measure.arg is None or measure.nulls else (measure.arg,),
+        measure.hits_rule,
+        None if measure.arg is None else values.index(measure.arg),
+    )
 
 
 def _features_read(plan: Plan, detectors: Iterable[Detector]) -> list[Feature]:

@@ -142,8 +142,7 @@ class Frame:
 
     def fx_minor(self, currency: str, minor: int) -> Vec:
         """What a sum in a currency is worth at each row's date, in base minor units."""
-        worth = self.shared.rates.fx_minor(currency, minor, self.days().astype(np.int32))
-        return from_arrow(worth, Unit.MONEY)
+        return self.shared.fx_minor(currency, minor, self.days())
 
 
 class EventFrame(Frame):

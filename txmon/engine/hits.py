@@ -97,10 +97,8 @@ def compile_rules(shared: Shared) -> dict[str, CompiledRule]:
 
 
 def _compiled(rule: Rule, explain: Explain) -> CompiledRule:
-    guard: list[Expr] = []
-    rest: list[Expr] = []
-    for condition in conjuncts(rule.when):
-        (rest if _lets_read(condition) else guard).append(condition)
+    guard = guard_of(rule)
+    rest = [condition for condition in conjuncts(rule.when) if _lets_read(condition)]
     asked = _lets_read(rule.when)
     return CompiledRule(
         rule,
@@ -115,6 +113,11 @@ def _compiled(rule: Rule, explain: Explain) -> CompiledRule:
     )
 
 
+def guard_of(rule: Rule) -> tuple[Expr, ...]:
+    """Conditions of a rule on the event alone."""
+    return tuple(condition for condition in conjuncts(rule.when) if not _lets_read(condition))
+
+
 def _lets_read(expr: Expr) -> set[str]:
     return {node.name for node in walk(expr) if isinstance(node, LetRef)}
 
@@ -125,14 +128,16 @@ def detectors_read(rule: Rule) -> tuple[str, ...]:
     return tuple(dict.fromkeys(n.detector for n in nodes if isinstance(n, AnomalyRef)))
 
 
-def matches(compiled: CompiledRule, frame: Frame) -> tuple[np.ndarray, RuleFrame]:
+def matches(
+    compiled: CompiledRule, frame: Frame, guarded: np.ndarray | None = None
+) -> tuple[np.ndarray, RuleFrame]:
     """Return which rows of a frame the rule hits: `when` is true and the subject is known.
 
-    What holds for the event alone is looked at first, and of the lets only those that it takes to decide
-    are evaluated: they are in the frame that is returned, too.
+    What holds for the event alone (`guarded`, if that is known already) is looked at first, and of the lets
+    only those that it takes to decide are evaluated: they are in the frame that is returned, too.
     """
     with_lets = RuleFrame(frame, compiled.let)
-    rows = compiled.guard(frame)
+    rows = compiled.guard(frame) if guarded is None else guarded
     if compiled.rest is not None and rows.any():
         rows = rows & compiled.rest(with_lets)
     if rows.any():

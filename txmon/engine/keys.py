@@ -6,6 +6,8 @@ are part of every code: windows never mix them. Owns the interners; knows nothin
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 import pyarrow as pa
 
@@ -20,6 +22,12 @@ _ACCOUNT_COLUMNS = frozenset({"payer", "payee", "account", "counterparty"})
 def domain_of(column: str) -> str:
     """Name of the domain that a column's codes belong to."""
     return "account" if column in _ACCOUNT_COLUMNS else column
+
+
+@lru_cache(maxsize=4096)
+def _value_domain(expr: Expr) -> str:
+    """Name of the domain of an expression's values."""
+    return f"value:{expr}"
 
 
 class KeySpace:
@@ -87,11 +95,11 @@ class KeySpace:
         """Codes of a text expression's values, for distinct counts and first, last and lag."""
         if isinstance(expr, Column):
             return self.column_codes(frame, expr.name)
-        return self._codes(frame, f"value:{expr}", frame.shared.evaluate(expr, frame))
+        return self._codes(frame, _value_domain(expr), frame.shared.evaluate(expr, frame))
 
     def value_texts(self, expr: Expr, codes: Codes) -> Vec:
         """Texts of codes that `value_codes` gave."""
-        name = domain_of(expr.name) if isinstance(expr, Column) else f"value:{expr}"
+        name = domain_of(expr.name) if isinstance(expr, Column) else _value_domain(expr)
         return self.texts.setdefault(name, TextInterner()).vec(codes)
 
     def _codes(self, frame: Frame, domain: str, values: pa.Array) -> Codes:

@@ -10,11 +10,12 @@ from txmon.model.rates import Rates
 from txmon.rules.arrow import compile_mask, compile_vec
 from txmon.rules.columns import LEG_COLUMNS
 from txmon.rules.frame import Frame
-from txmon.rules.ir import Call, Column, Derived, Expr, Literal_, Plan, RuleList, walk
-from txmon.rules.vec import Vec, full, to_arrow
+from txmon.rules.ir import Call, Column, Derived, Expr, Literal_, On, Plan, RuleList, Unit, walk
+from txmon.rules.vec import Vec, from_arrow, full, to_arrow
 from txmon.rules.words import WordBook
 
 _LEG_PREFIXES = ("account_", "counterparty_")
+_MOST_WORTHS = 4096
 _DAY_MIN, _DAY_MAX = np.iinfo(np.int32).min, np.iinfo(np.int32).max
 
 
@@ -62,6 +63,20 @@ class Shared:
         self.lists = {name: DatedList(source) for name, source in plan.lists.items()}
         self.derived: dict[str, Derived] = {d.name: d for d in plan.derived}
         self._of_event: dict[str, bool] = {}
+        self._worth: dict[tuple[str, int, int], Vec] = {}
+
+    def fx_minor(self, currency: str, minor: int, days: I64) -> Vec:
+        """What a sum in a currency is worth on each day, in base minor units; kept where all days are one."""
+        key = (currency, minor, int(days[0]) if len(days) else 0)
+        if not len(days) or (days != key[2]).any():
+            return from_arrow(self.rates.fx_minor(currency, minor, days.astype(np.int32)), Unit.MONEY)
+        found = self._worth.get(key)
+        if found is None:
+            if len(self._worth) >= _MOST_WORTHS:
+                self._worth.clear()
+            one = from_arrow(self.rates.fx_minor(currency, minor, days[:1].astype(np.int32)), Unit.MONEY)
+            found = self._worth[key] = Vec(one.data[0], one.ok if one.ok is True else bool(one.ok[0]))
+        return Vec(found.data, found.ok)
 
     def of_event(self, name: str) -> bool:
         """Tell whether a column has the event's value on both of its legs."""
@@ -74,9 +89,25 @@ class Shared:
             elif expr is None or expr != derived.events:
                 found = False
             else:
-                found = all(self._event_node(node) for node in walk(expr))
+                found = self.same(expr)
             self._of_event[name] = found
         return found
+
+    def same(self, expr: Expr) -> bool:
+        """Tell whether an expression has the event's value on both of its legs."""
+        return all(self._event_node(node) for node in walk(expr))
+
+    def meaning(self, expr: Expr, on: On) -> Expr | None:
+        """What a derived column stands for on a table; None for anything else."""
+        derived = self.derived.get(expr.name) if isinstance(expr, Column) else None
+        return None if derived is None else getattr(derived, on)
+
+    def expanded(self, expr: Expr, on: On) -> Expr:
+        """An expression with what its derived columns stand for in their place."""
+        if isinstance(expr, Call):
+            return Call(expr.op, tuple(self.expanded(arg, on) for arg in expr.args), expr.unit)
+        meaning = self.meaning(expr, on)
+        return expr if meaning is None else self.expanded(meaning, on)
 
     def _event_node(self, node: Expr) -> bool:
         return isinstance(node, (Call, Literal_)) or (isinstance(node, Column) and self.of_event(node.name))

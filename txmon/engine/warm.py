@@ -11,10 +11,15 @@ import numpy as np
 
 from txmon.engine import state as st
 from txmon.engine.calendar import month_starts
+from txmon.engine.frames import Frame
 from txmon.engine.group import Group
+from txmon.engine.keys import KeySpace
 from txmon.engine.layout import build_layout
+from txmon.engine.masks import Condition, Masks, Part
+from txmon.engine.shared import Shared
 from txmon.jit import cache_folder
-from txmon.rules.ir import Column, Feature, Unit, Window
+from txmon.model.rates import Rates
+from txmon.rules.ir import Column, Feature, Literal_, Plan, Unit, Window
 
 
 def compiled_before() -> bool:
@@ -41,3 +46,6 @@ def warm_up(say: Callable[[str], None]) -> None:
     group.at(key, time, order, np.ones(len(features), np.bool_))
     group.later_times(key, time, order, 10)
     group.restore(group.snapshot())
+    shared = Shared(Plan((), (), (), (), {}, 2, "EUR", None, ""), Rates("EUR"))
+    part = Part([Condition(value=0)], [Literal_(1, Unit.COUNT)])
+    Masks(shared, KeySpace(), "events", [part]).run(Frame(shared, n), [0])

@@ -108,7 +108,7 @@ def _compiled(expr: Expr) -> Evaluate:
     if _reads_let(expr):
         return evaluate
     number = next(_numbers)
-    column = _only_text(expr)
+    column = only_text(expr)
     if column is not None:
         evaluate = _by_word(column, expr.unit, evaluate, number)
 
@@ -121,7 +121,7 @@ def _compiled(expr: Expr) -> Evaluate:
     return remembered
 
 
-def _only_text(expr: Expr) -> str | None:
+def only_text(expr: Expr) -> str | None:
     """Name of the text column that alone decides an operation's value, if it is so."""
     if not isinstance(expr, Call):
         return None

@@ -158,6 +158,8 @@ def from_arrow(array: pa.Array | pa.ChunkedArray, unit: Unit) -> Vec:
 
 
 def _text(array: pa.Array) -> Vec:
+    if len(array) and array.null_count == len(array):
+        return Vec(np.zeros(len(array), np.int32), False, [""])
     if not pa.types.is_dictionary(array.type):
         array = array.dictionary_encode()
     dictionary = array.dictionary

@@ -7,7 +7,7 @@ makes of each is kept. Owns the words seen of every column and the values by wor
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -48,18 +48,26 @@ class WordBook:
         found = table[vec.data]
         return found if vec.ok is True else np.where(vec.ok, found, 0)
 
+    def words(self, column: str) -> Collection[str]:
+        """Words seen of a column, in order of their numbers, from 1 on."""
+        return self._seen[column].index
+
+    def frame(self, column: str) -> Any:
+        """A frame with a row for null and for every word seen of a column."""
+        return Words(list(self._seen[column].index))
+
     def values(self, number: int, column: str, unit: Unit, evaluate: Callable[[Any], Vec]) -> Vec:
         """Value of expression `number` for null and for every word seen of its only column."""
         words = self._seen[column].index
         found = self._values.get(number)
         if found is None or len(found.data) <= len(words):
-            frame = _Words(list(words))
+            frame = self.frame(column)
             found = self._values[number] = full(evaluate(frame), frame.length, unit)
         return found
 
 
-class _Words:
-    """A frame whose rows are null and every word of the only column."""
+class Words:
+    """A frame (`txmon.rules.frame`) whose rows are null and every word of the only column."""
 
     book = None
 
