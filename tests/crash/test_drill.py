@@ -34,7 +34,8 @@ def test_a_few_rounds(tmp_path: Path) -> None:
 def test_every_step_of_the_pipeline_is_a_point_at_which_it_is_killed() -> None:
     root = HERE.parents[1] / "txmon" / "pipeline"
     named = {m for path in root.glob("*.py") for m in re.findall(r'point\("(\w+)"\)', path.read_text())}
-    assert named == set(STEPS)
+    # reached only while the key of card tokens is changed: tests/cardkeys kills it there
+    assert named == {*STEPS, "aliases_stored"}
     points = list(itertools.islice(kill_points(1), 100))
     assert {p.partition(":")[0] for p in points if ":" in p} == set(STEPS)
     assert {p.partition("+")[0] for p in points if ":" not in p} == {"random", "start", "disk_full"}
