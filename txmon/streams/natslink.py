@@ -220,7 +220,11 @@ class NatsLink:
             await self._pull(client, f"$JS.API.CONSUMER.MSG.NEXT.{self._address.stream}.{info.name}", inbox)
         finally:
             self._client = None
-            await client.close()
+            try:
+                await client.close()
+            finally:  # a close that is itself broken off, by a fault or by who stops, leaves the socket open
+                if client._transport is not None:  # noqa: SLF001 - the library has no other way
+                    client._transport.close()  # type: ignore[no-untyped-call]  # noqa: SLF001
 
     async def _where(self, js: JetStreamContext) -> int:
         """Return the sequence to begin at; what was read before must fit the stream."""
