@@ -171,7 +171,7 @@ def test_refused_messages_are_set_aside_once_with_the_reason(simple: Bench) -> N
     assert feeding.wait(WAIT_S)
     letters = [(m.position, reason) for m, reason, _ in consumer.dead]
     kept = [(r["line"], r["reason"]) for r in rows_of(service, quarantine)]
-    assert sorted(reason for _, reason in letters) == sorted(reason for _, reason in kept)
+    assert sorted(kept) == sorted(letters)  # who refused makes no difference to what `line` means
     assert letters[:3] == [(1, "bad_json"), (2, "conflict"), (3, "engine_error")]
     assert service.close()
 

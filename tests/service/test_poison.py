@@ -139,10 +139,10 @@ def test_what_the_machine_lacks_is_no_fault_of_an_event(
 class Breaks(FeedIntake):
     """Fails on payloads that say so, which no decoder should."""
 
-    def decode(self, sender: Sender, payloads: Any) -> Any:
+    def decode(self, sender: Sender, payloads: Any, positions: Any = None) -> Any:
         if any(b"BREAK" in p for p in payloads):
             raise RuntimeError("the decoder failed")
-        return super().decode(sender, payloads)
+        return super().decode(sender, payloads, positions)
 
 
 def test_a_decoder_that_fails_fails_its_own_sender_only(simple: Bench) -> None:

@@ -31,8 +31,9 @@ from typer.testing import CliRunner
 
 from txmon.cli.score import app
 from txmon.engine.hits import HIT_COLUMNS
+from txmon.pipeline.batch import assemble
 from txmon.pipeline.replay import replay
-from txmon.pipeline.work import Sender
+from txmon.pipeline.work import Sender, Work
 from txmon.store.schema import quarantine
 from txmon.store.texts import as_json, column
 
@@ -147,6 +148,24 @@ def test_each_event_is_answered_in_the_order_of_its_payloads(simple: Bench) -> N
     assert kept[rows[4].quarantine_id]["event_id"] == "a"
     assert json.loads(kept[rows[4].quarantine_id]["raw"])["event_id"] == "a"
     assert [(r.line, r.reason) for r in outcome.refused] == [(1, "bad_json"), (4, "conflict")]
+    assert service.close()
+
+
+def test_lines_of_refused_rows_count_in_each_request_though_many_are_read_together(simple: Bench) -> None:
+    service = simple.open()
+    works = (
+        submit(service, [pay("a"), b"{no json"]),
+        submit(service, [b"{no", pay("b", 1), pay("b", amount="2")]),
+    )
+    for answers in works:
+        answers.wait()
+    rows = [(r["line"], r["reason"]) for r in rows_of(service, quarantine)]
+    assert sorted(rows) == [(1, "bad_json"), (2, "bad_json"), (3, "conflict")]
+    intake = service._intake_of(service.config.rates)
+    both = [Work(Sender("native"), "http", START_US, (pay("c", 3), b"{no json")) for _ in range(2)]
+    batch = assemble(both, intake)
+    assert batch.refused.column("line").to_pylist() == [2, 2]
+    assert batch.event_place.position.tolist() == [1, 1]
     assert service.close()
 
 

@@ -174,7 +174,7 @@ class Life:
     def results(self) -> dict[str, list[Any]]:
         """Everything the stream led to, without what depends on how it was cut into batches."""
         hits = "select * from hits order by source, event_id, leg, rule_id, trigger, subject_id"
-        named = "select feed, event_id, field, value, reason, message, raw from quarantine order by raw, reason, field"
+        named = "select feed, line, event_id, field, value, reason, message, raw from quarantine order by line, field"
         found = {
             "hits": self.rows(hits),
             "alerts": self.rows("select * from alerts order by alert_id"),

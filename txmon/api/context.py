@@ -56,7 +56,11 @@ class Service(Protocol):
 
     store: Store
     config: Config
-    rules: dict[str, Rule]
+
+    @property
+    def rules(self) -> Mapping[str, Rule]:
+        """The rules at work by id."""
+        ...
 
     def submit(self, work: Work, done: Done) -> None:
         """Hand events over; see there."""

@@ -13,6 +13,7 @@ import uvicorn
 from txmon.api import create_app
 from txmon.cli.running import ANSWERS_SHARE, new_intake
 from txmon.errors import ConfigError, TxmonError
+from txmon.pipeline.errand import Errand
 from txmon.pipeline.housekeeping import Chore
 from txmon.pipeline.service import Service
 from txmon.pipeline.work import Decoded, Sender
@@ -21,7 +22,7 @@ from txmon.store.access import Access
 from txmon.store.audit import AuditLog
 
 _START_S, _KEEP_ALIVE_S = 30.0, 75
-_NOTES_S, _LAST_NOTES_S, _NOTICED_S = 30.0, 1.0, 0.3
+_LAST_NOTES_S, _NOTICED_S = 1.0, 0.3
 
 
 class Port:
@@ -30,6 +31,7 @@ class Port:
     def __init__(self, service: Service, wake: Callable[[], None] | None = None) -> None:
         self._service, doors, settings = service, service.doors, service.settings
         self.access, self.audit = Access(service.store), AuditLog(service.store)
+        self._notes = Errand(service.change, self._write_notes)
         app = create_app(
             service, settings=settings, metrics=service.metrics, access=self.access, audit=self.audit,
             clock=doors.clock, log=doors.log, decode=self._decoder, wake=wake,
@@ -60,7 +62,7 @@ class Port:
     @property
     def chores(self) -> Sequence[Chore]:
         """What is due once a second."""
-        return (self._write_notes,)
+        return (self._take_notes,)
 
     @property
     def address(self) -> str:
@@ -101,7 +103,7 @@ class Port:
         self.drain()
         self._thread.join(self._service.settings.shutdown_seconds * ANSWERS_SHARE + _NOTICED_S)
         try:
-            self._write_notes(_LAST_NOTES_S)
+            self._service.change(self._write_notes).result(timeout=_LAST_NOTES_S)
         except (TxmonError, TimeoutError) as error:  # the store is away, and the service must stop
             self._service.doors.log.error("notes.lost", count=self.audit.waiting, exc_info=error)
 
@@ -111,13 +113,13 @@ class Port:
         except (SystemExit, OSError) as error:  # how uvicorn says that it cannot start
             self._problem = error
 
-    def _write_notes(self, seconds: float = _NOTES_S) -> None:
-        if self.audit.waiting:
-            self._service.change(self.audit.write).result(timeout=seconds)
-        self._service.change(self._write_uses).result(timeout=seconds)
+    def _take_notes(self) -> None:
+        if self.audit.waiting or self.access.unwritten:
+            self._notes.run()
 
-    def _write_uses(self, tx: Tx) -> int:
-        return self.access.write_last_used(tx)
+    def _write_notes(self, tx: Tx) -> None:
+        self.audit.write(tx)
+        self.access.write_last_used(tx)
 
     def _decoder(self, sender: Sender) -> Callable[[Sequence[bytes]], Decoded]:
         """A decoder for one bulk request, which decodes beside the writer."""

@@ -25,14 +25,15 @@ MODE = Refusal("not_permitted", "mode", "this sender may not send events of this
 
 @dataclass(frozen=True)
 class Place:
-    """Where rows come from: number of the work and index of the payload, one of each a row."""
+    """Where rows come from: number of the work, index of the payload and its position, one of each a row."""
 
     work: np.ndarray
     line: np.ndarray
+    position: np.ndarray
 
     def take(self, rows: np.ndarray) -> Place:
         """Places of some rows."""
-        return Place(self.work[rows], self.line[rows])
+        return Place(self.work[rows], self.line[rows], self.position[rows])
 
 
 @dataclass(frozen=True)
@@ -46,14 +47,6 @@ class Batch:
     refused_place: Place
     received_us: int
     aliases: tuple[NewAliases, ...] = ()
-
-    def rows(self, mask: np.ndarray) -> Batch:
-        """The same batch with only some of its events; refused rows stay with the caller."""
-        kept = np.flatnonzero(mask)
-        return Batch(
-            self.works, self.events.take(pa.array(kept)), self.event_place.take(kept), self.refused[:0],
-            self.refused_place.take(kept[:0]), self.received_us, self.aliases,
-        )  # fmt: skip
 
 
 def assemble(works: Sequence[Work], intake: Intake) -> Batch:
@@ -91,16 +84,17 @@ def _decode(works: Sequence[Work], number: int, intake: Intake) -> Batch:
     sizes = [len(work.payloads) for work in works]
     decoded = works[0].decoded
     if decoded is None:
-        decoded = intake.decode(sender, [payload for work in works for payload in work.payloads])
         owner = np.repeat(np.arange(len(works)), sizes)
         first = np.repeat(np.cumsum([0, *sizes[:-1]]), sizes)
+        payloads = [payload for work in works for payload in work.payloads]
+        decoded = intake.decode(sender, payloads, np.arange(1, len(payloads) + 1) - first)
     else:
         last = max(int(decoded.lines.max(initial=0)), int(decoded.refused.max(initial=0)))
         owner, first = np.zeros(last + 1, np.int64), np.zeros(last + 1, np.int64)
     received = np.array([work.received_us for work in works], np.int64)
 
     def places(index: np.ndarray) -> Place:
-        return Place(number + owner[index], index - first[index])
+        return Place(number + owner[index], index - first[index], decoded.positions[index])
 
     events_at, refused_at = places(decoded.lines), places(decoded.refused)
     return _checked(works, decoded, events_at, refused_at, received[events_at.work - number], intake)
@@ -122,7 +116,7 @@ def _checked(
         if len(rows):
             good &= ~bad
             taken = events.take(pa.array(rows))
-            tables.append(intake.refuse(taken, refusal, sender, events_at.line[rows] + 1))
+            tables.append(intake.refuse(taken, refusal, sender, events_at.position[rows]))
             places.append(events_at.take(rows))
     if len(places) > 1:
         events, events_at = events.filter(pa.array(good)), events_at.take(np.flatnonzero(good))
@@ -151,4 +145,8 @@ def _bad(events: pa.Table, sender: Sender, received: np.ndarray) -> list[tuple[R
 def _joined(places: Sequence[Place]) -> Place:
     if len(places) == 1:
         return places[0]
-    return Place(np.concatenate([p.work for p in places]), np.concatenate([p.line for p in places]))
+    return Place(
+        np.concatenate([p.work for p in places]),
+        np.concatenate([p.line for p in places]),
+        np.concatenate([p.position for p in places]),
+    )

@@ -11,7 +11,7 @@ import hashlib
 import importlib.metadata
 import json
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -20,7 +20,7 @@ from typing import Any
 from txmon.engine.engine import Limits
 from txmon.errors import ConfigError, StoreCorrupt
 from txmon.model.rates import Rates, load_rates
-from txmon.rules.ir import Plan
+from txmon.rules.ir import Plan, Rule
 from txmon.rules.pack import default_pack, load_pack
 
 FORMAT = 1
@@ -39,6 +39,11 @@ class Config:
     def id(self) -> str:
         """SHA-256 of the document, hexadecimal."""
         return hashlib.sha256(self.document).hexdigest()
+
+    @cached_property
+    def rules(self) -> Mapping[str, Rule]:
+        """The scored rules by id."""
+        return {rule.id: rule for rule in self.plan.rules}
 
     @cached_property
     def essence(self) -> str:

@@ -11,12 +11,13 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
+from txmon.pipeline.errand import Errand
 from txmon.pipeline.service import Service
 from txmon.pipeline.standing import Standing
 from txmon.store import Tx, answers, outbox
 from txmon.store.schema import alerts
 
-_ROUND_S, _HOUR_US = 1.0, 3_600_000_000
+_ROUND_S, _MINUTE_US, _HOUR_US = 1.0, 60_000_000, 3_600_000_000
 _SENT_KEPT_US = 7 * 24 * _HOUR_US
 _SEVERITIES = ("low", "medium", "high", "critical")
 Chore = Callable[[], None]
@@ -32,11 +33,12 @@ class Housekeeping:
             chores: what else is due once a second, of those who are built on the service.
         """
         self._service = service
-        own = (self._gauges, self._alerts, self._expire, service.firing.round, Standing(service).round)
-        self._chores: list[Chore] = [*own, *chores]
+        own = (self._gauges, self._alerts, self._sizes, self._expire)
+        self._chores: list[Chore] = [*own, service.firing.round, Standing(service).round, *chores]
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="txmon-housekeeping", daemon=True)
-        self._expired_us = 0
+        self._sized_us = self._expired_us = 0
+        self._forget = Errand(service.change, self._forget_old)
 
     def start(self) -> None:
         """Start the thread."""
@@ -64,14 +66,22 @@ class Housekeeping:
         metrics.set_ready(service.readiness())
         metrics.queue_events.set(service.inbox.events)
         metrics.disk_free_bytes.set(service.disk.free_bytes)
+        with service.store.read() as conn:
+            metrics.outbox_backlog.set(outbox.backlog(conn))
+
+    def _sizes(self) -> None:
+        """A warehouse has a file and more a day of events: they are looked at once a minute."""
+        service, now = self._service, self._service.doors.clock.now_us()
+        if abs(now - self._sized_us) < _MINUTE_US:
+            return
+        self._sized_us = now
+        used = service.metrics.disk_used_bytes
         for what, folder in (
             ("snapshots", service.snapshots.folder),
             ("warehouse", service.folder / "warehouse"),
         ):
-            metrics.disk_used_bytes.labels(what).set(_size(folder.rglob("*")))
-        metrics.disk_used_bytes.labels("store").set(_size(service.folder.glob("txmon.db*")))
-        with service.store.read() as conn:
-            metrics.outbox_backlog.set(outbox.backlog(conn))
+            used.labels(what).set(_size(folder.rglob("*")))
+        used.labels("store").set(_size(service.folder.glob("txmon.db*")))
 
     def _alerts(self) -> None:
         metrics, now = self._service.metrics, self._service.doors.clock.now_us()
@@ -100,13 +110,13 @@ class Housekeeping:
         now = self._service.doors.clock.now_us()
         if now - self._expired_us < _HOUR_US:
             return
-        self._expired_us = now
+        if self._forget.run():
+            self._expired_us = now
 
-        def forget(tx: Tx) -> None:
-            answers.expire(tx, now)
-            outbox.forget(tx, now - _SENT_KEPT_US)
-
-        self._service.change(forget).result(timeout=60)
+    def _forget_old(self, tx: Tx) -> None:
+        now = self._service.doors.clock.now_us()
+        answers.expire(tx, now)
+        outbox.forget(tx, now - _SENT_KEPT_US)
 
 
 def _size(paths: Iterable[Path]) -> int:

@@ -22,8 +22,8 @@ from txmon.store.db import Marks
 class Measure:
     """The writer's hand on the metrics."""
 
-    def __init__(self, metrics: Metrics, rules: Mapping[str, Rule], clock: Clock, firing: Firing) -> None:
-        self._m, self._rules, self._clock, self._firing = metrics, rules, clock, firing
+    def __init__(self, metrics: Metrics, clock: Clock, firing: Firing) -> None:
+        self._m, self._clock, self._firing = metrics, clock, firing
 
     def stage(self, name: str, started_s: float) -> float:
         """Note how long a step took; returns the moment at which the next begins."""
@@ -31,13 +31,20 @@ class Measure:
         self._m.stage_seconds.labels(name).observe(now - started_s)
         return now
 
-    def batch(self, batch: Batch, applied: Applied, refused: pa.Table, stored: Stored, marks: Marks) -> None:
-        """Note a batch that is stored."""
+    def stands(self, marks: Marks, applied: Applied) -> None:
+        """Note where engine and journal stand behind a batch, and which rules fired in it."""
         m = self._m
-        m.batch_events.observe(len(applied.verdict))
         m.engine_seq.set(marks.events)
         m.journal_seq.set(marks.seq)
         m.journal_events.set(marks.events)
+        self._firing.note(marks.seq, applied.accepted, applied.hits)
+
+    def batch(
+        self, batch: Batch, applied: Applied, refused: pa.Table, stored: Stored, rules: Mapping[str, Rule]
+    ) -> None:
+        """Note what came of a batch that is stored. rules: those that scored it, by id."""
+        m = self._m
+        m.batch_events.observe(len(applied.verdict))
         self._outcomes(batch, applied, len(refused))
         for reason, count in _counts(refused, "reason").items():
             m.quarantined_total.labels(reason).inc(count)
@@ -49,10 +56,9 @@ class Measure:
             for consumer in {work.consumer or work.source_kind for work in batch.works}:
                 m.lag_seconds.labels(consumer).set((self._clock.now_us() - newest) / 1e6)
         for rule_id, count in _counts(applied.hits, "rule_id").items():
-            rule = self._rules[rule_id]
+            rule = rules[rule_id]
             m.hits_total.labels(rule.id, rule.typology, rule.severity, rule.status).inc(count)
         self._alerts(applied, stored)
-        self._firing.note(marks.seq, applied.accepted, applied.hits)
 
     def _outcomes(self, batch: Batch, applied: Applied, refused: int) -> None:
         kinds = sorted({work.source_kind for work in batch.works})

@@ -5,14 +5,13 @@
     service.change(make)               a change by a person, in the writer's transaction
     service.close()                    finish what waits, take a snapshot, let go
 
-Owns how the parts are put together, when a snapshot is taken and what readiness means. It never opens a
+Owns how the parts are put together and what readiness means. It never opens a
 port and never reads a source: those who do are handed the service.
 """
 
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -22,7 +21,7 @@ from typing import Any, TypeVar
 from txmon.clock import Clock, RandomBytes, Sleep, monotonic_s
 from txmon.engine.engine import Limits
 from txmon.engine.warm import warm_up
-from txmon.errors import Busy, StateError, Stopping
+from txmon.errors import Busy, Stopping
 from txmon.metrics import Metrics
 from txmon.model.aliases import Aliases
 from txmon.model.rates import Rates
@@ -37,8 +36,9 @@ from txmon.pipeline.inbox import Done, Inbox
 from txmon.pipeline.measure import Measure
 from txmon.pipeline.recover import recover
 from txmon.pipeline.rehearsal import rehearse
+from txmon.pipeline.saving import Rhythm, Saving
 from txmon.pipeline.scorer import Scorer
-from txmon.pipeline.snapshots import Place, Snapshots
+from txmon.pipeline.snapshots import Snapshots
 from txmon.pipeline.ticks import SOURCE, Ticks
 from txmon.pipeline.work import Intake, Outcome, Sender, Work
 from txmon.pipeline.writer import Log, Parts, Writer
@@ -49,7 +49,6 @@ from txmon.store.db import ERASURES_FILE
 
 T = TypeVar("T")
 SNAPSHOTS = "snapshots"
-_COPY_SHARE = 20
 
 
 @dataclass(frozen=True)
@@ -77,9 +76,8 @@ class Service:
         self.folder = state_folder(settings)
         self.snapshots = Snapshots(self.folder / SNAPSHOTS)
         self.disk = Disk(self.folder, settings.disk_free_bytes)
-        self._saving: threading.Thread | None = None
-        self._snapshot_seq, self._snapshot_events, self._snapshot_s = 0, 0, monotonic_s()
-        self._next_snapshot_s = 0.0
+        rhythm = Rhythm(settings.snapshot_events, settings.snapshot_seconds)
+        self.saving = Saving(self.snapshots, rhythm, doors.metrics, doors.log, doors.point)
         self._ticks = Ticks()
         self._state = "starting"
         self.staged: Config | None = None  # what the files say now, if that is not at work
@@ -159,8 +157,7 @@ class Service:
         for problem in self.snapshots.problems:
             self.doors.log.warning("snapshot.passed_over", exc_info=problem)
         self.replayed = recovered.replayed
-        self._snapshot_seq = recovered.snapshot_seq
-        self._snapshot_events = self.store.marks.events - recovered.replayed
+        self.saving.begin(recovered.snapshot_seq, self.store.marks.events - recovered.replayed)
         if found[-1].document != self.config.document:  # a switch whose commit was not heard of
             self._follow(found[-1].config)
         self.doors.log.info("engine.recovered", journal_seq=self.store.marks.seq, events=recovered.replayed)
@@ -169,7 +166,6 @@ class Service:
     def _wire(self, scorer: Scorer) -> None:
         s, doors = self.settings, self.doors
         self.inbox = Inbox(s.queue_events)
-        self.rules: dict[str, Rule] = {rule.id: rule for rule in self.config.plan.rules}
         self.applier = Applier(
             scorer,
             self._recover,
@@ -189,14 +185,14 @@ class Service:
         self.firing = Firing(
             self.store, self.folder / "firerates.json", doors.metrics, lambda: tuple(self.rules)
         )
-        self.measure = Measure(doors.metrics, self.rules, doors.clock, self.firing)
+        self.measure = Measure(doors.metrics, doors.clock, self.firing)
         self._writer = Writer(
             Parts(
                 self.store,
                 self.inbox,
                 self._intake_of(self.config.rates),
                 self.applier,
-                self.rules,
+                self.config.rules,
                 doors.clock,
                 doors.sleep,
                 self.measure,
@@ -214,6 +210,11 @@ class Service:
         doors.metrics.engine_seq.set(self.store.marks.events)
 
     # -- what others call ----------------------------------------------------------------------------
+
+    @property
+    def rules(self) -> Mapping[str, Rule]:
+        """The rules at work by id; another mapping after an activation."""
+        return self.config.rules
 
     @property
     def plan_hash(self) -> str:
@@ -288,7 +289,7 @@ class Service:
             "ready": not self.readiness(),
             "reasons": self.readiness(),
             "journal": {"seq": marks.seq, "events": marks.events, "head": marks.head.hex()},
-            "snapshot_seq": self._snapshot_seq,
+            "snapshot_seq": self.saving.seq,
             "replayed_at_start": self.replayed,
             "queue": {"events": self.inbox.events, "limit": self.inbox.limit},
             "store_problem": self._writer.problem,
@@ -306,11 +307,11 @@ class Service:
         self._state = "stopping"
         started, allowed = monotonic_s(), self.settings.shutdown_seconds if seconds is None else seconds
         clean = self._writer.stop("the service is being stopped", allowed * 0.7)
-        left = allowed - (monotonic_s() - started)
-        if self._saving is not None:
-            self._saving.join(max(left, 0.1))
-        if clean and self._snapshot_events < self.store.marks.events and left > 1:
-            self._save(self.applier.scorer, background=False)
+        left = max(allowed - (monotonic_s() - started), 0.1)
+        if clean:
+            self.saving.finish(self.applier.scorer, self.store.marks, self.config.essence, left)
+        else:
+            self.saving.wait(left)
         self.store.close()
         self._state = "stopped"
         return clean
@@ -319,13 +320,11 @@ class Service:
         """Go on with another config and its scorer, from the next batch on; in the writer's turn."""
         self.applier.scorer = scorer
         self._follow(config)
-        self._save(scorer, background=True)
+        self.saving.now(scorer, self.store.marks, config.essence)
 
     def _follow(self, config: Config) -> None:
         self.config = config
-        self.rules.clear()
-        self.rules.update({rule.id: rule for rule in config.plan.rules})
-        self._writer.read_with(self._intake_of(config.rates))
+        self._writer.follow(self._intake_of(config.rates), config.rules)
         if self.staged is not None and self.staged.essence == config.essence:
             self.staged = None
         self.metrics.set_build(config.versions["txmon"], config.plan.pack_hash)
@@ -336,11 +335,7 @@ class Service:
     def _between(self) -> None:
         self.metrics.queue_events.set(self.inbox.events)
         self._tick()
-        new = self.store.marks.events - self._snapshot_events
-        waited = monotonic_s() - self._snapshot_s
-        due = new >= self.settings.snapshot_events or (new and waited >= self.settings.snapshot_seconds)
-        if due and monotonic_s() >= self._next_snapshot_s:
-            self._save(self.applier.scorer, background=True)
+        self.saving.if_due(self.applier.scorer, self.store.marks, self.config.essence)
 
     def _tick(self) -> None:
         payload = self._ticks.due(self.doors.clock.now_us(), self.applier.scorer.engine.gate.watermark_us)
@@ -354,34 +349,6 @@ class Service:
     def _ticked(self, result: Outcome | Exception) -> None:
         if isinstance(result, Exception):
             self.doors.log.warning("tick.lost", exc_info=result)
-
-    def _save(self, scorer: Scorer, *, background: bool) -> None:
-        """Save the state; the copy is made here, the writing may go on beside the next batches."""
-        if self._saving is not None and self._saving.is_alive():
-            return
-        marks, started = self.store.marks, monotonic_s()
-        state, essence = scorer.snapshot(), self.config.essence  # those of now, not of when it is written
-        self._snapshot_events, self._snapshot_s = marks.events, started
-        # the engine stands still for the copy: one part in twenty of its time at most
-        self._next_snapshot_s = started + (monotonic_s() - started) * _COPY_SHARE
-        self.doors.point("snapshot_copied")
-
-        def save() -> None:
-            try:
-                self.snapshots.save(state, Place(marks.seq, marks.head), essence)
-            except StateError as error:
-                self.doors.log.error("snapshot.failed", exc_info=error)
-                return
-            self._snapshot_seq = marks.seq
-            self.metrics.snapshot_seq.set(marks.seq)
-            self.metrics.snapshot_seconds.observe(monotonic_s() - started)
-            self.doors.point("snapshot_saved")
-
-        if background:
-            self._saving = threading.Thread(target=save, name="txmon-snapshot", daemon=True)
-            self._saving.start()
-        else:
-            save()
 
 
 IntakeOf = Callable[[Rates], Intake]

@@ -24,7 +24,8 @@ class Decoded(Protocol):
     """Events and refused rows of some payloads.
 
     events: canonical rows in order. lines: index of each event's payload. quarantine: refused rows.
-    refused: index of each refused row's payload. aliases: of cards, to be stored in the same transaction.
+    refused: index of each refused row's payload. positions: what the source calls each payload, for
+    `line` of refused rows. aliases: of cards, to be stored in the same transaction.
     """
 
     @property
@@ -35,6 +36,8 @@ class Decoded(Protocol):
     def lines(self) -> np.ndarray: ...
     @property
     def refused(self) -> np.ndarray: ...
+    @property
+    def positions(self) -> np.ndarray: ...
     @property
     def aliases(self) -> NewAliases | None: ...
 
@@ -144,8 +147,10 @@ class Refusal:
 class Intake(Protocol):
     """Turns payloads into canonical events; implemented by `txmon.streams.intake`."""
 
-    def decode(self, sender: Sender, payloads: Sequence[bytes]) -> Decoded:
-        """Decode payloads; never raises for what they hold."""
+    def decode(
+        self, sender: Sender, payloads: Sequence[bytes], positions: np.ndarray | None = None
+    ) -> Decoded:
+        """Decode payloads, whose positions count from 1 if not given; never raises for what they hold."""
         ...
 
     def refuse(self, events: pa.Table, refusal: Refusal, sender: Sender, lines: np.ndarray) -> pa.Table:

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -113,9 +112,9 @@ class Writer:
         """Whether the thread runs."""
         return self._thread.is_alive()
 
-    def read_with(self, intake: Intake) -> None:
-        """Decode with another intake from the next batch on; called in the writer's turn."""
-        self._p = replace(self._p, intake=intake)
+    def follow(self, intake: Intake, rules: Mapping[str, Rule]) -> None:
+        """Decode and answer by another config from the next batch on; called in the writer's turn."""
+        self._p = replace(self._p, intake=intake, rules=rules)
 
     # -- the thread ----------------------------------------------------------------------------------
 
@@ -285,7 +284,8 @@ class Writer:
         stored = self._store(prepared)
         self._ahead = False
         p.measure.stage("commit", started)
-        p.measure.batch(batch, applied, refused.table, stored, p.store.marks)
+        p.measure.batch(batch, applied, refused.table, stored, p.rules)
+        p.measure.stands(p.store.marks, applied)
         return outcomes(batch, applied, refused, stored, p.rules, lambda keys: earlier_advice(p.store, keys))
 
     def _refused(self, batch: Batch, applied: Applied) -> RefusedRows:
@@ -296,11 +296,13 @@ class Writer:
             rows = np.flatnonzero(applied.verdict == code)
             for number in np.unique(batch.event_place.work[rows]).tolist():
                 mine = rows[batch.event_place.work[rows] == number]
-                lines = batch.event_place.line[mine]
+                place = batch.event_place.take(mine)
                 events = batch.events.take(pa.array(mine))
-                tables.append(self._p.intake.refuse(events, refusal, batch.works[number].sender, lines + 1))
-                work.append(np.full(len(mine), number))
-                line.append(lines)
+                tables.append(
+                    self._p.intake.refuse(events, refusal, batch.works[number].sender, place.position)
+                )
+                work.append(place.work)
+                line.append(place.line)
         return RefusedRows(pa.concat_tables(tables), np.concatenate(work), np.concatenate(line))
 
     # -- storing -------------------------------------------------------------------------------------
@@ -359,21 +361,3 @@ class Writer:
                 job.done(result)
             except Exception as error:  # a sender that is gone must not stop the others
                 self._p.log.warning("sender.gone", exc_info=error)
-
-
-def wait(writer: Inbox, work: Work) -> Future[Outcome]:
-    """Hand a work over and return a future of its outcome, for senders that may block.
-
-    Raises:
-        Busy, Stopping: as `Inbox.put`.
-    """
-    future: Future[Outcome] = Future()
-
-    def done(result: Outcome | Exception) -> None:
-        if isinstance(result, Exception):
-            future.set_exception(result)
-        else:
-            future.set_result(result)
-
-    writer.put(work, done)
-    return future

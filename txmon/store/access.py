@@ -141,6 +141,11 @@ class Access:
             self._changes = {change for change in self._changes if change > seq}
             self._first_change = min(self._changes, default=inf)
 
+    @property
+    def unwritten(self) -> int:
+        """Return how many keys were used since it was last written."""
+        return len(self._unwritten)
+
     def write_last_used(self, tx: Tx) -> int:
         """Write when keys were last used, where a minute has passed; returns how many."""
         with self._turn:

@@ -42,11 +42,13 @@ class DecodedBatch(FeedBatch):
     """Events of some messages, in order.
 
     lines: index of the message of each event. refused: index of the message of each quarantine row.
-    The quarantine's own `line` is the message's position, or its index from 1 where it has none.
-    aliases: tokens to be stored with the events, while the key of cards is being changed.
+    positions: what each message is called by its source, which `line` of a quarantine row says: the position
+    in a stream, or the number from 1 in a request. aliases: tokens to be stored with the events, while the
+    key of cards is being changed.
     """
 
     refused: np.ndarray
+    positions: np.ndarray
     aliases: NewAliases | None = None
 
     def dead_letters(self) -> Iterator[tuple[int, str, bytes]]:
@@ -91,13 +93,13 @@ class Decoder:
         A payload is one JSON object, several one a line, a JSON array of objects, an Arrow IPC stream or,
         where the feed reads it, an XML document or an ISO 8583 message.
         """
-        return self._decode([m.payload for m in messages], lambda i: messages[i].position)
+        return self._decode([m.payload for m in messages], np.array([m.position for m in messages], np.int64))
 
-    def decode_payloads(self, payloads: Sequence[bytes]) -> DecodedBatch:
-        """Return the events and quarantine rows of payloads that have no position, bodies of requests."""
-        return self._decode(payloads, lambda i: i + 1)
+    def decode_payloads(self, payloads: Sequence[bytes], positions: np.ndarray | None = None) -> DecodedBatch:
+        """Return the events and quarantine rows of payloads of requests, whose positions count from 1."""
+        return self._decode(payloads, np.arange(1, len(payloads) + 1) if positions is None else positions)
 
-    def _decode(self, payloads: Sequence[bytes], position: Callable[[int], int]) -> DecodedBatch:
+    def _decode(self, payloads: Sequence[bytes], positions: np.ndarray) -> DecodedBatch:
         tables: list[pa.Table] = []
         owners: list[np.ndarray] = []
         refused: list[Row] = []
@@ -107,7 +109,7 @@ class Decoder:
                 tables.append(events)
                 owners.append(lines)
             refused += rows
-        batch = _batch(tables, owners, refused, position)
+        batch = _batch(tables, owners, refused, positions)
         aliases = self._tokens.take_new()
         return batch if aliases is None else replace(batch, aliases=aliases)
 
@@ -185,7 +187,7 @@ def _ipc(payload: bytes, index: int) -> Iterator[Chunk]:
 
 
 def _batch(
-    tables: list[pa.Table], owners: list[np.ndarray], refused: list[Row], position: Callable[[int], int]
+    tables: list[pa.Table], owners: list[np.ndarray], refused: list[Row], positions: np.ndarray
 ) -> DecodedBatch:
     if len(tables) > 1:
         # text columns of one table may be dictionaries where another's are not
@@ -193,10 +195,10 @@ def _batch(
     events = pa.concat_tables(tables) if tables else EVENTS_SCHEMA.empty_table()
     lines = np.concatenate(owners) if owners else np.empty(0, np.int64)
     if not refused:
-        return DecodedBatch(events, _NONE, events.num_rows, lines, np.empty(0, np.int64))
+        return DecodedBatch(events, _NONE, events.num_rows, lines, np.empty(0, np.int64), positions)
     refused.sort(key=lambda row: int(str(row["line"])))
     index = np.array([row["line"] for row in refused], np.int64)
-    for row in refused:
-        row["line"] = position(int(str(row["line"])))
+    for row, line in zip(refused, positions[index].tolist(), strict=True):
+        row["line"] = line
     quarantine = pa.Table.from_pylist(refused, schema=QUARANTINE)
-    return DecodedBatch(events, quarantine, events.num_rows + len(refused), lines, index)
+    return DecodedBatch(events, quarantine, events.num_rows + len(refused), lines, index, positions)

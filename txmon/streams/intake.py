@@ -40,9 +40,11 @@ class FeedIntake:
             found = self._feeds[name] = load_feed(name)
         return found
 
-    def decode(self, sender: Sender, payloads: Sequence[bytes]) -> Decoded:
+    def decode(
+        self, sender: Sender, payloads: Sequence[bytes], positions: np.ndarray | None = None
+    ) -> Decoded:
         """Decode payloads; never raises for what they hold."""
-        return self.decoder(sender).decode_payloads(payloads)
+        return self.decoder(sender).decode_payloads(payloads, positions)
 
     def decoder(self, sender: Sender) -> Decoder:
         """Return the decoder of a sender, the same one every time.
@@ -69,7 +71,3 @@ class FeedIntake:
         """Make quarantine rows of canonical events."""
         feed = self.feed(sender.feed).name
         return quarantine_rows(events, refusal.field, refusal.reason, refusal.message, feed=feed, lines=lines)
-
-    def with_rates(self, rates: Rates) -> FeedIntake:
-        """Return an intake like this one that converts with other rates."""
-        return FeedIntake(self._key, rates, self._aliases)
