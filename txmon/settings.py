@@ -175,6 +175,18 @@ _FIELDS = {f.name: f for f in dataclasses.fields(Settings)}
 _TYPES = typing.get_type_hints(Settings)
 
 
+@dataclass(frozen=True)
+class Examined:
+    """Settings as far as they could be read, every fault, and which settings were said.
+
+    A value that cannot be one is at its default; who goes on with `settings` has looked at `faults`.
+    """
+
+    settings: Settings
+    faults: tuple[str, ...]
+    given: frozenset[str]
+
+
 def load(environ: Mapping[str, str], arguments: Mapping[str, Any] | None = None) -> Settings:
     """Read the settings.
 
@@ -184,6 +196,18 @@ def load(environ: Mapping[str, str], arguments: Mapping[str, Any] | None = None)
 
     Raises:
         SettingsError: all faults at once.
+    """
+    found = examine(environ, arguments)
+    if found.faults:
+        raise SettingsError(list(found.faults))
+    return found.settings
+
+
+def examine(environ: Mapping[str, str], arguments: Mapping[str, Any] | None = None) -> Examined:
+    """Read the settings like `load`, and return the faults beside them.
+
+    Raises:
+        SettingsError: an argument that is no setting.
     """
     faults: list[str] = []
     given: dict[str, tuple[str, Any]] = {}  # name -> (what a fault calls it, value)
@@ -206,9 +230,7 @@ def load(environ: Mapping[str, str], arguments: Mapping[str, Any] | None = None)
     faults += together(settings)
     if settings.production:
         faults += production_faults(settings, frozenset(given))
-    if faults:
-        raise SettingsError(faults)
-    return settings
+    return Examined(settings, tuple(faults), frozenset(given))
 
 
 def reference() -> str:
