@@ -20,7 +20,7 @@ import sqlalchemy as sa
 from storekit import add_batch, count, events, fill, open_store
 
 from txmon.errors import CommitUnknown, StoreFatal, StoreUnavailable, WriterActive
-from txmon.store import Store, journal, offsets, schema
+from txmon.store import Store, answers, journal, offsets, schema
 from txmon.store.heads import last_line
 from txmon.store.verify import verify
 
@@ -224,6 +224,34 @@ def test_heads_follow_within_a_second_and_are_whole_at_the_end(place: str, side:
     with open_store(place, **side) as store:
         add_batch(store)
         assert verify(store).ok
+
+
+def test_what_journals_nothing_leaves_the_log_of_heads_as_it_is(place: str, side: dict[str, Path]) -> None:
+    def change(store: Store, key: str) -> None:
+        with store.write() as tx:
+            answers.put(tx, "somebody", key, answers.Answer(b"h" * 32, 200, {}, b"", 0))
+
+    with open_store(place, **side) as store:
+        change(store, "1")
+        assert verify(store).ok
+    assert side["heads"].read_bytes() == b""
+    with open_store(place, **side) as store:  # a row 0 in the log would be one that the journal lacks
+        add_batch(store)
+        time.sleep(0.6)
+        change(store, "2")
+    assert len(side["heads"].read_bytes().splitlines()) == 1
+
+
+def test_a_head_that_a_killed_process_did_not_come_to_log_is_logged_at_the_next_start(
+    place: str, side: dict[str, Path]
+) -> None:
+    with open_store(place, **side) as store:
+        add_batch(store)
+        last = add_batch(store)
+        store.heads._pending = None  # killed here
+    assert last_line(side["heads"]).seq == last.seq - 1
+    with open_store(place, **side):
+        assert last_line(side["heads"]).head == last.head
 
 
 def test_a_log_of_heads_that_cannot_be_written_is_shown_and_stops_nothing(tmp_path: Path) -> None:

@@ -147,6 +147,7 @@ class Store:
                 if self.files.heads is not None:
                     self.heads = HeadsLog(self.files.heads, self.clock)
                     self.heads.check(lambda seq: head_at(writer, seq), self.marks.seq)
+                    self.heads.add(self.marks.seq, self.marks.head)  # a killed process may not have come to it
 
     @contextmanager
     def write(self) -> Iterator[Tx]:

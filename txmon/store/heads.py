@@ -41,6 +41,7 @@ class HeadsLog:
         self.path, self._clock = path, clock
         self.failure: str | None = None  # why the last line could not be written
         self._lock = threading.Lock()
+        self._newest = 0  # row whose head is written or waits; row 0 stands for an empty journal
         self._pending: tuple[int, bytes] | None = None
         self._timer: threading.Timer | None = None
         self._closed = False
@@ -65,7 +66,10 @@ class HeadsLog:
             StateError: the journal lacks a row that was committed, or has another in its place.
         """
         last = last_line(self.path)
-        if last is None or head_of(last.seq) == last.head:
+        if last is None:
+            return
+        if head_of(last.seq) == last.head:
+            self._newest = last.seq
             return
         found = "has another row there" if last.seq <= newest else f"ends at row {newest}"
         raise StateError(
@@ -74,11 +78,11 @@ class HeadsLog:
         )
 
     def add(self, seq: int, head: bytes) -> None:
-        """Log a head that was committed."""
+        """Log a head that was committed, once; a transaction without a journal row leaves it as it was."""
         with self._lock:
-            if self._pending is not None and self._pending[0] == seq:
+            if seq == self._newest:
                 return
-            self._pending = (seq, head)
+            self._newest, self._pending = seq, (seq, head)
             if self._timer is None:
                 self._write()
                 self._start()
