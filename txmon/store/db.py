@@ -147,7 +147,7 @@ class Store:
                 if self.files.heads is not None:
                     self.heads = HeadsLog(self.files.heads, self.clock)
                     self.heads.check(lambda seq: head_at(writer, seq), self.marks.seq)
-                    self.heads.add(self.marks.seq, self.marks.head)  # a killed process may not have come to it
+                    self.heads.add(self.marks.seq, self.marks.head)  # if it was killed before it was logged
 
     @contextmanager
     def write(self) -> Iterator[Tx]:
