@@ -14,6 +14,15 @@ if TYPE_CHECKING:
     from txmon.settings import Settings
 
 PREFIX = "TXMON_"
+# settings that name a file whose content is a secret
+SECRET_FILES = (
+    "key_file",
+    "webhook_key_file",
+    "stripe_secret_file",
+    "adyen_hmac_file",
+    "tls_key_file",
+    "oidc_client_secret_file",
+)
 OIDC_ALGORITHMS = ("RS256", "ES256", "PS256", "EdDSA")
 
 
@@ -82,18 +91,10 @@ def production_faults(s: Settings, given: frozenset[str]) -> list[str]:
         for name in ("store", "heads_file", "key_file", "webhook_key_file", "base_currency", "entity")
         if name not in given
     ]
-    secret = (
-        "key_file",
-        "webhook_key_file",
-        "stripe_secret_file",
-        "adyen_hmac_file",
-        "tls_key_file",
-        "oidc_client_secret_file",
-    )
-    for name in (*secret, "tls_cert_file", "oidc_groups", "oidc_ca_file"):
+    for name in (*SECRET_FILES, "tls_cert_file", "oidc_groups", "oidc_ca_file"):
         path: Path | None = getattr(s, name)
         if path is not None:
-            faults += _file_faults(f"{PREFIX}{name.upper()}", path, secret=name in secret)
+            faults += _file_faults(f"{PREFIX}{name.upper()}", path, secret=name in SECRET_FILES)
     if s.key_file is not None and s.key_file == s.webhook_key_file:
         faults.append("TXMON_WEBHOOK_KEY_FILE: must be another file than TXMON_KEY_FILE")
     if s.tls_cert_file is None and not s.behind_tls_proxy:

@@ -25,6 +25,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "stream": ("txmon.cli.stream", "Score what a broker topic or a growing file brings."),
     "replay": ("txmon.cli.replay", "Derive every hit again from the journal and compare."),
     "store": ("txmon.cli.store", "Verify, back up, restore, rebuild and erase from a store."),
+    "doctor": ("txmon.cli.doctor", "Look at everything the service stands on; say what to do."),
     "rules": ("txmon.cli.rules", "Check, test, list, show and lock rules."),
     "feeds": ("txmon.cli.feeds", "List and check feeds."),
     "keys": ("txmon.cli.keys", "Local keys; people and their API keys."),

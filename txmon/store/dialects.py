@@ -152,6 +152,21 @@ def lock_session(connection: sa.Connection) -> None:
         )
 
 
+def writer_session(connection: sa.Connection) -> str | None:
+    """Return which session of a PostgreSQL database is the writer, None where there is none."""
+    high, low = _ADVISORY_KEY >> 32, _ADVISORY_KEY & 0xFFFFFFFF
+    found = connection.execute(
+        sa.text(
+            "select l.pid, coalesce(host(a.client_addr), 'this machine') from pg_locks l "
+            "left join pg_stat_activity a on a.pid = l.pid where l.locktype = 'advisory' and l.granted "
+            "and l.objsubid = 1 and l.classid::bigint = :high and l.objid::bigint = :low "
+            "and l.database = (select oid from pg_database where datname = current_database())"
+        ),
+        {"high": high, "low": low},
+    ).first()
+    return None if found is None else f"session {found[0]} from {found[1]}"
+
+
 def store_error(error: DBAPIError, doing: str) -> StoreError:
     """Return what a driver error means for the writer.
 
