@@ -16,13 +16,18 @@ def serve(
     store: Annotated[str | None, typer.Option("--store", help="Folder or address of the store.")] = None,
     host: Annotated[str | None, typer.Option("--host", help="Address to listen on.")] = None,
     port: Annotated[int | None, typer.Option("--port", help="Port to listen on; 0 picks a free one.")] = None,
+    history_until: Annotated[
+        str | None,
+        typer.Option("--history-until", help="UTC time or date: what is older warms up and alerts nobody."),
+    ] = None,
     settings: Annotated[Path | None, typer.Option("--settings", help="TOML file of settings.")] = None,
 ) -> None:
     """Serve the API until SIGTERM; settings come from TXMON_* variables (docs/settings.md)."""
     from txmon.cli.hosting import run
     from txmon.cli.running import doors_of, open_service, settings_of, stop_signals
 
-    chosen = settings_of({"store": store, "host": host, "port": port, "settings": settings})
+    said = {"store": store, "host": host, "port": port, "history_until": history_until}
+    chosen = settings_of({**said, "settings": settings})
     with stop_signals() as stop:
         service = open_service(chosen, doors_of(chosen))
         status = run(service, stop, http=True)

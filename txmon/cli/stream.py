@@ -30,15 +30,18 @@ def stream(
     idle_exit_s: Annotated[
         float | None, typer.Option("--idle-exit", help="Stop after so many seconds without a message.")
     ] = None,
+    history_until: Annotated[
+        str | None,
+        typer.Option("--history-until", help="UTC time or date: what is older warms up and alerts nobody."),
+    ] = None,
     settings: Annotated[Path | None, typer.Option("--settings", help="TOML file of settings.")] = None,
 ) -> None:
     """Score the messages of a source until it is stopped; nothing is lost or counted twice."""
     from txmon.cli.hosting import run
     from txmon.cli.running import doors_of, open_service, settings_of, stop_signals
 
-    chosen = settings_of(
-        {"source_url": source, "feed": feed, "store": store, "host": host, "port": port, "settings": settings}
-    )
+    said = {"source_url": source, "feed": feed, "store": store, "host": host, "port": port}
+    chosen = settings_of({**said, "history_until": history_until, "settings": settings})
     with stop_signals() as stop:
         service = open_service(chosen, doors_of(chosen))
         status = run(service, stop, http=port is not None, idle_exit_s=idle_exit_s)
