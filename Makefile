@@ -5,8 +5,10 @@ BIN    := $(VENV)/bin
 SEED   ?= 7
 EVENTS ?= 200000
 ROUNDS ?= 100
+MINUTES ?= 30
+RATE   ?= 345
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench crash lock clean
+.PHONY: help setup demo test check bench crash soak lock clean
 
 help: ## Show this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -38,6 +40,9 @@ bench: setup ## Engine against DuckDB window SQL and polars in one run (EVENTS=n
 
 crash: setup ## Kill the service ROUNDS times under load and judge what it acknowledged (crash.ndjson)
 	@$(BIN)/python tests/crash/drill.py $(ROUNDS) --seed $(SEED)
+
+soak: setup ## Run the service MINUTES long at RATE events a second; judge memory, files, errors (soak.ndjson)
+	@$(BIN)/python tests/operate/soak.py --minutes $(MINUTES) --rate $(RATE)
 
 lock: setup ## Pin the shipped rules' versions and contents in rules/lock.json
 	@$(BIN)/txmon rules lock

@@ -115,7 +115,9 @@ class Served:
 
 
 @contextmanager
-def serving(place: str | Path, settings: dict[str, str], log: Path) -> Iterator[Served]:
+def serving(
+    place: str | Path, settings: dict[str, str], log: Path, program: Sequence[str] = tuple(TXMON)
+) -> Iterator[Served]:
     """`txmon serve` on a store, ready; stopped behind this, and nothing is left of it."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -123,7 +125,7 @@ def serving(place: str | Path, settings: dict[str, str], log: Path) -> Iterator[
     words = ["serve", "--store", str(place), "--port", str(port)]
     with log.open("ab") as file:
         process = subprocess.Popen(
-            [*TXMON, *words], env=settings, stdout=file, stderr=file, stdin=subprocess.DEVNULL
+            [*program, *words], env=settings, stdout=file, stderr=file, stdin=subprocess.DEVNULL
         )
     served = Served(process, port, log)
     try:
