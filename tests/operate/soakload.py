@@ -149,7 +149,11 @@ async def run(load: Load, connections: int, seconds: float, stats: Path) -> None
     with stats.open("a", encoding="utf-8") as file:
         while not all(task.done() for task in work):
             await asyncio.wait(work, timeout=1)
-            line: dict[str, Any] = {"sent": load.sent, "acked": load.acked, "slowest_ms": round(load.slowest_ms, 1)}
+            line: dict[str, Any] = {
+                "sent": load.sent,
+                "acked": load.acked,
+                "slowest_ms": round(load.slowest_ms, 1),
+            }
             line["errors"] = dict(load.errors.most_common(MOST_NAMED))
             load.slowest_ms = 0.0
             file.write(json.dumps(line) + "\n")
