@@ -83,7 +83,7 @@ class Api:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(120)
 
     def close(self) -> None:
-        self.run(self.app.flush())
+        self.run(self.app.aclose())
         self.run(self.client.aclose())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(10)

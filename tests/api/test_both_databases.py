@@ -77,4 +77,3 @@ def test_a_decision_of_two_people_and_its_record(either: Api) -> None:
         "/v1/audit?action=alert.read&since=2020-01-01T00:00:00Z", api.person("auditor"), purpose="x"
     ).json()["items"]
     assert read["subject"] == alert["alert_id"]
-    api.run(api.app.flush())

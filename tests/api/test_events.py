@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from pathlib import Path
 from typing import Any
@@ -153,50 +152,6 @@ def test_another_feed_reads_its_own_form(api: Api) -> None:
     found = answer.json()
     rows = found.get("results", [found])
     assert {row["status"] for row in rows} == {"accepted"}
-
-
-def test_the_same_key_gives_the_same_bytes_and_another_body_is_refused(api: Api) -> None:
-    key, again = api.worker("ingest"), {"idempotency-key": "once-1"}
-    first = send(api, key, pay("i-1"), **again)
-    second = send(api, key, pay("i-1"), **again)
-    assert first.content == second.content
-    assert second.headers["idempotent-replayed"] == "true"
-    assert "idempotent-replayed" not in first.headers
-    problem(send(api, key, pay("i-2"), **again), 422, "idempotency_mismatch")
-    assert send(api, api.worker("ingest"), pay("i-2"), **again).status_code == 200  # another caller's key
-    for bad in ("", "x" * 256, "a b", b"\xf6"):
-        problem(send(api, key, pay("i-3"), **{"idempotency-key": bad}), 400, "bad_request")
-
-
-def test_an_answer_outlives_the_process(tmp_path: Path) -> None:
-    again = {"idempotency-key": "once-2"}
-    with opened(tmp_path) as api:
-        key = api.worker("ingest")
-        who = api.access.known[key]
-        first = send(api, key, pay("o-1"), **again)
-    with opened(tmp_path) as api:
-        api.access.known[key] = who
-        assert send(api, key, pay("o-1"), **again).content == first.content
-        problem(send(api, key, pay("o-2"), **again), 422, "idempotency_mismatch")
-        assert len(events_stored(api.service)) == 1
-
-
-def test_fifty_at_once_with_one_key_are_one_event(api: Api) -> None:
-    key = api.worker("ingest")
-
-    async def all_at_once() -> list[Any]:
-        headers = JSON | {"idempotency-key": "fifty"}
-        return await asyncio.gather(
-            *(api.acall("POST", "/v1/events", key, content=pay("f-1"), headers=headers) for _ in range(50))
-        )
-
-    answers = api.run(all_at_once())
-    bodies = {a.content for a in answers if a.status_code == 200}
-    assert len(bodies) == 1
-    for answer in answers:
-        if answer.status_code != 200:
-            problem(answer, 409, "idempotency_in_flight")
-    assert len(events_stored(api.service)) == 1
 
 
 def test_too_much_waiting_and_stopping_are_told_with_a_time(api: Api) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import threading
-from contextlib import closing
-from http.client import HTTPConnection, HTTPException
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from http.client import HTTPConnection, HTTPException, HTTPResponse
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -24,7 +25,7 @@ class Process:
     def __init__(self, service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
         self.stop = threading.Event()
         self.summary: dict[str, Any] = {}
-        self.token = _key(service)
+        self.token, self.reader = _keys(service)
         ports: list[Port] = []
         start = Port.start
 
@@ -80,11 +81,21 @@ class Process:
             except HTTPException:  # cut off: the sender cannot know, and sends it again
                 return 0, {}
 
+    @contextmanager
+    def listening(self) -> Iterator[HTTPResponse]:
+        """The stream of alerts, as someone hears it who may read."""
+        with closing(
+            HTTPConnection(str(self.address.hostname), self.address.port, timeout=WAIT_S)
+        ) as connection:
+            connection.request("GET", "/v1/alerts/stream", headers={"Authorization": f"Bearer {self.reader}"})
+            yield connection.getresponse()
 
-def _key(service: Service) -> str:
+
+def _keys(service: Service) -> tuple[str, str]:
+    """The key of a service that sends, and that of a person who reads."""
     access = Access(service.store)
     now = service.doors.clock.now_us()
-    people = service.change(lambda tx: access.bootstrap(tx, [("Ana", []), ("Ben", [])])).result()
+    people = service.change(lambda tx: access.bootstrap(tx, [("Ana", ["analyst"]), ("Ben", [])])).result()
     access.refresh()
     ana, ben = (access.authenticate(p.token, now) for p in people)
 
@@ -95,4 +106,4 @@ def _key(service: Service) -> str:
         access.decide_grant(tx, made.grant_id, ben)
         return made.token
 
-    return service.change(make).result()
+    return service.change(make).result(), people[0].token

@@ -36,6 +36,14 @@ def test_what_was_taken_is_answered_and_stored(simple: Bench, process: Process) 
     assert service.close()
 
 
+def test_a_stream_that_is_listened_to_is_ended_and_not_cut_off(simple: Bench, process: Process) -> None:
+    with process.listening() as stream:
+        assert stream.readline() == b"retry: 2000\n"
+        process.stop.set()
+        assert stream.read() == b"\n"  # to its proper end: cut off, it would be an IncompleteRead
+    assert process.ended()["clean"]
+
+
 def test_it_ends_though_the_store_is_away(
     simple: Bench, process: Process, monkeypatch: pytest.MonkeyPatch
 ) -> None:

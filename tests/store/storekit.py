@@ -148,12 +148,8 @@ def fill(store: Store, batches: int = 12) -> None:
                 entry = journal.append(tx, "quarantine", rows, store.clock.now_us())
                 quarantine.add(tx, rows, entry.seq, store.clock.now_us())
     with store.write() as tx:
-        answers.put(
-            tx,
-            "key-1",
-            "again",
-            answers.Answer(b"h", 200, {"a": "b"}, b"person-1 was here", store.clock.now_us()),
-        )
+        kept = answers.Answer(b"h", 200, {"a": "b"}, b"person-1 was here", store.clock.now_us())
+        answers.put(tx, [("key-1", b"again", kept)])
 
 
 def count(store: Store, which: sa.Table) -> int:

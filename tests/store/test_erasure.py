@@ -101,12 +101,8 @@ def crowd(store: Store, people: int, batches: int = 4) -> None:
             journal.append(
                 tx, "decision", json.dumps({"who": "ana", "why": f"{name(b)} is a shop"}).encode(), 7
             )
-            answers.put(
-                tx,
-                "key",
-                f"k{b}",
-                answers.Answer(b"h", 200, {}, json.dumps({"hits": [name(b), name(b + 7)]}).encode(), 7),
-            )
+            body = json.dumps({"hits": [name(b), name(b + 7)]}).encode()
+            answers.put(tx, [("key", b"k%d" % b, answers.Answer(b"h", 200, {}, body, 7))])
 
 
 def bytes_of(folder: Path) -> bytes:

@@ -227,18 +227,18 @@ def test_heads_follow_within_a_second_and_are_whole_at_the_end(place: str, side:
 
 
 def test_what_journals_nothing_leaves_the_log_of_heads_as_it_is(place: str, side: dict[str, Path]) -> None:
-    def change(store: Store, key: str) -> None:
+    def change(store: Store, key: bytes) -> None:
         with store.write() as tx:
-            answers.put(tx, "somebody", key, answers.Answer(b"h" * 32, 200, {}, b"", 0))
+            answers.put(tx, [("somebody", key, answers.Answer(b"h" * 32, 200, {}, b"", 0))])
 
     with open_store(place, **side) as store:
-        change(store, "1")
+        change(store, b"1")
         assert verify(store).ok
     assert side["heads"].read_bytes() == b""
     with open_store(place, **side) as store:  # a row 0 in the log would be one that the journal lacks
         add_batch(store)
         time.sleep(0.6)
-        change(store, "2")
+        change(store, b"2")
     assert len(side["heads"].read_bytes().splitlines()) == 1
 
 

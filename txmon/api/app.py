@@ -48,14 +48,14 @@ class App:
     """The ASGI application.
 
     routes: method and path of everything it serves. `close` ends streams and refuses new ones, from any
-    thread; `flush` writes the answers that wait, in the loop, before the service is closed.
+    thread; `aclose` does so in the loop, and gives up what is being asked of the issuer: the server does it.
     """
 
     def __init__(self, parts: Parts) -> None:
         parts.access.proposals.on(alerts.DISMISSAL, alerts.dismissed)
         keeper = Keeper(parts)
         feeds, submitter = Feeds(parts.settings.feed), Submitter(parts)
-        self._live, self._keeper, self._identity = Live(parts), keeper, parts.identity
+        self._live, self._identity = Live(parts), parts.identity
         raw: dict[str, RawHandler] = {
             "POST /v1/events": Ingest(parts, keeper, feeds, submitter),
             "POST /v1/events:bulk": Bulk(parts, keeper, feeds),
@@ -69,18 +69,28 @@ class App:
         self._gate = Gate(parts, inner, raw, keeper)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve a request."""
-        await self._gate(scope, receive, send)
+        """Serve a request, or follow the server's life."""
+        if scope["type"] == "lifespan":
+            await self._lifespan(receive, send)
+        else:
+            await self._gate(scope, receive, send)
 
     def close(self) -> None:
         """End streams; see the class."""
         self._live.close()
 
-    async def flush(self) -> None:
-        """Write answers that wait; see the class."""
-        await self._keeper.flush()
+    async def aclose(self) -> None:
+        """End everything; see the class."""
+        self.close()
         if self._identity is not None:
             self._identity.close()
+
+    async def _lifespan(self, receive: Receive, send: Send) -> None:
+        await receive()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await self.aclose()
+        await send({"type": "lifespan.shutdown.complete"})
 
 
 def create_app(

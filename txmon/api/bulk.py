@@ -109,12 +109,13 @@ class Bulk:
                 pass
             return replay(kept, request_hash(exchange, body.digest()))
         # the request's hash is known at its end; until then the key stands for itself
-        name = self._keeper.start(exchange, key, b"")
+        ticket = self._keeper.start(exchange, key, b"")
         try:
             answer = await self._transfer(exchange, sender, kind, body)
+            ticket.request = request_hash(exchange, body.digest())
+            await self._keeper.keep(ticket, answer)
         finally:
-            self._keeper.end(name)
-        self._keeper.keep(exchange, key, request_hash(exchange, body.digest()), answer)
+            self._keeper.end(ticket)
         return answer
 
     async def _transfer(self, exchange: Exchange, sender: Sender, kind: str, body: _Body) -> Answer:

@@ -26,7 +26,7 @@ from txmon.api.context import (
     Scope,
     Send,
 )
-from txmon.api.idempotency import Keeper, idempotency_key
+from txmon.api.idempotency import Keeper, Ticket, idempotency_key
 from txmon.api.limits import Addresses, Buckets, Failures
 from txmon.api.problems import Problem, problem_of, retry_after
 from txmon.api.table import TABLE, Entry
@@ -85,9 +85,6 @@ class Gate:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request."""
-        if scope["type"] == "lifespan":
-            await self._lifespan(receive, send)
-            return
         if scope["type"] != "http":
             await send({"type": "websocket.close", "code": 1008})
             return
@@ -181,7 +178,7 @@ class Gate:
             await self._through(exchange)
             return None
 
-        async def answer() -> Answer:
+        async def answer(_: Ticket) -> Answer:
             found = _Collected()
             await self._through(exchange, found)
             return Answer(found.status, found.body, found.headers)
@@ -215,7 +212,7 @@ class Gate:
             begun = exchange.status if collected is None else collected.status
             if not begun:
                 raise
-            self._say(exchange, error)  # the framework has answered, and raises what made it answer so
+            self._note(exchange, error)  # the framework has answered, and raises what made it answer so
 
     # -- answers -------------------------------------------------------------------------------------
 
@@ -231,13 +228,15 @@ class Gate:
 
     def _failed(self, exchange: Exchange, error: Exception) -> Answer | None:
         problem = problem_of(error)
-        if problem.status == 500:
-            self._say(exchange, error)
+        self._note(exchange, error)
         if exchange.status:  # it broke while the answer was being sent: nothing can be said any more
             return None
         return Answer(problem.status, problem.body(exchange.request_id), (PROBLEM_TYPE, *problem.headers))
 
-    def _say(self, exchange: Exchange, error: Exception) -> None:
+    def _note(self, exchange: Exchange, error: Exception) -> None:
+        """Log what is a failure of ours; what a caller did wrong, or what passes, only the caller is told."""
+        if problem_of(error).status != 500:
+            return
         route = _UNROUTED if exchange.entry is None else exchange.entry.path.lstrip("/")
         self._parts.log.error(
             "request.failed",
@@ -246,16 +245,6 @@ class Gate:
             method=exchange.scope["method"],
             exc_info=error,
         )
-
-    async def _lifespan(self, receive: Receive, send: Send) -> None:
-        while True:
-            message = await receive()
-            if message["type"] == "lifespan.startup":
-                await send({"type": "lifespan.startup.complete"})
-            else:
-                await self._keeper.flush()
-                await send({"type": "lifespan.shutdown.complete"})
-                return
 
 
 class _Collected:

@@ -1,11 +1,12 @@
 """`Idempotency-Key`: the same request again gets the same bytes, another one is refused.
 
-    keeper.once(exchange, key, body, make)     the kept answer, or `make()` and keep what it returns
+    keeper.once(exchange, key, body, make)     the kept answer, or `make(ticket)` and keep what it returns
+    Work(..., keep=ticket.keeping(form))       `make` may have the answer stored with what it tells of
 
-An answer is kept in memory at once and in the store a moment later, many in one transaction, for a day. A
-process that is killed within that moment forgets it; events are then found by their own (source, event_id)
-and answered as duplicates. Answers that hold a key's text are never written. Whether the store may know a
-key is asked of a filter in memory, so that a new key costs no query.
+An answer is in the store before it is given: that to events in their own transaction, others in one of many.
+Who got none of these others, since the process was killed between the deed and the keeping, does it again.
+Answers that hold a key's text are kept in memory only. Whether the store may know a key is asked of a filter
+in memory, so that a new key costs no query.
 Owns keeping and comparing; an error that changed nothing is not kept, so that it can be tried again.
 """
 
@@ -14,27 +15,26 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from hashlib import sha256
 
 import sqlalchemy as sa
 
 from txmon.api.context import Answer, Exchange, Parts
 from txmon.api.problems import Problem, retry_after
-from txmon.errors import Stopping, TxmonError
+from txmon.clock import Clock
+from txmon.errors import TxmonError
+from txmon.pipeline.work import Keep, Outcome
 from txmon.store import Tx, answers
 from txmon.store.answers import Answer as Kept
+from txmon.store.answers import Named
 from txmon.store.schema import answers as answers_table
 
 KEY_MAX = 255
 REPLAYED = (b"idempotent-replayed", b"true")
-_FLUSH_S, _AGAIN_S, _FLUSH_MAX_S = 0.05, 1.0, 5.0
 _MEMORY_BYTES = 32 << 20
 _BITS = 1 << 26  # of the filter: 8 MiB, one false alarm in a thousand at 4 million keys
 _PROBES = 4
-_FORGET = sa.delete(answers_table).where(
-    answers_table.c.owner == sa.bindparam("o"), answers_table.c.key_hash == sa.bindparam("k")
-)
-Make = Callable[[], Awaitable[Answer]]
 _Name = tuple[str, bytes]  # owner, hash of the key
 
 
@@ -77,6 +77,53 @@ class Filter:
         return [int.from_bytes(words[i : i + 4], "big") % _BITS for i in range(0, 4 * _PROBES, 4)]
 
 
+@dataclass
+class Ticket:
+    """A request whose answer will be kept; `kept` is that, once it is made."""
+
+    name: _Name
+    request: bytes  # its hash
+    clock: Clock
+    kept: Kept | None = None
+    _made: Answer | Exception | None = None
+
+    def take(self, answer: Answer) -> Kept | None:
+        """Return what is kept of an answer; of one that is an error, nothing."""
+        if not 200 <= answer.status < 300:
+            return None
+        headers = {k.decode("latin-1"): v.decode("latin-1") for k, v in answer.headers}
+        self.kept = Kept(self.request, answer.status, headers, answer.body, self.clock.now_us())
+        return self.kept
+
+    def keeping(self, form: Callable[[Outcome], Answer]) -> Keep:
+        """Return what makes the answer in the writer's turn, and hands it over to be stored."""
+
+        def keep(outcome: Outcome) -> Named | None:
+            self.kept = None
+            try:
+                self._made = form(outcome)
+            except Exception as error:  # the sender's to be told: the events are stored all the same
+                self._made = error
+                return None
+            kept = self.take(self._made)
+            return None if kept is None else (*self.name, kept)
+
+        return keep
+
+    def made(self) -> Answer:
+        """Return the answer that was made in the writer's turn, behind its commit.
+
+        Raises:
+            Exception: what making it failed with.
+        """
+        if isinstance(self._made, Answer):
+            return self._made
+        raise self._made or RuntimeError("no answer was made of what is stored")
+
+
+Make = Callable[[Ticket], Awaitable[Answer]]
+
+
 class Keeper:
     """See the module. Used in the event loop only, but for what it does in the writer's turn."""
 
@@ -85,8 +132,9 @@ class Keeper:
         self._under_way: dict[_Name, bytes] = {}  # hash of the request
         self._memory: OrderedDict[_Name, Kept] = OrderedDict()
         self._size = 0
-        self._pending: list[tuple[str, str, Kept]] = []
-        self._flushing: asyncio.Task[None] | None = None
+        self._unstored: dict[_Name, Kept] = {}  # made, and not given yet
+        self._writing: asyncio.Task[TxmonError | None] | None = None
+        self._patience_s = parts.settings.decision_timeout_ms / 1000
         self._filter = Filter()
         self._loading: asyncio.Future[Filter] | None = None
         self._loaded = False
@@ -97,37 +145,30 @@ class Keeper:
         """Answer a request once.
 
         Raises:
-            Problem: idempotency_mismatch, idempotency_in_flight; and whatever `make` raises.
+            Problem: idempotency_mismatch, idempotency_in_flight; what `keep` and whatever `make` raises.
         """
         request = request_hash(exchange, sha256(body).digest())
         kept = await self.kept(exchange, key)
         if kept is not None:
             return replay(kept, request)
-        return await self.run(exchange, key, request, make, memory_only=memory_only)
-
-    async def run(
-        self, exchange: Exchange, key: str, request: bytes, make: Make, *, memory_only: bool = False
-    ) -> Answer:
-        """Make an answer that was not kept, and keep it.
-
-        Raises:
-            Problem: idempotency_in_flight, idempotency_mismatch; and whatever `make` raises.
-        """
-        name = self.start(exchange, key, request)
+        ticket = self.start(exchange, key, request)
         try:
-            answer = await make()
-            if 200 <= answer.status < 300:
-                self.keep(exchange, key, request, answer, memory_only=memory_only)
+            answer = await make(ticket)
+            await self.keep(ticket, answer, memory_only=memory_only)
             return answer
         finally:
-            self.end(name)
+            self.end(ticket)
 
-    def end(self, name: _Name) -> None:
+    def end(self, ticket: Ticket) -> None:
         """Unmark a key."""
-        del self._under_way[name]
+        del self._under_way[ticket.name]
 
-    def start(self, exchange: Exchange, key: str, request: bytes) -> _Name:
-        """Mark a key as being answered."""
+    def start(self, exchange: Exchange, key: str, request: bytes) -> Ticket:
+        """Mark a key as being answered.
+
+        Raises:
+            Problem: idempotency_in_flight, idempotency_mismatch.
+        """
         name = _name(exchange, key)
         other = self._under_way.get(name)
         if other is not None:
@@ -137,22 +178,27 @@ class Keeper:
                 "idempotency_in_flight", "wait for its answer, then ask again", headers=(retry_after(1),)
             )
         self._under_way[name] = request
-        return name
+        self._filter.add(name)  # the answer may be stored though whoever waits for it gives up
+        return Ticket(name, request, self._parts.clock)
 
     async def kept(self, exchange: Exchange, key: str) -> Kept | None:
-        """Return what was answered for a key before."""
+        """Return what was answered for a key before.
+
+        Raises:
+            As `keep`: its answer is not in the store yet.
+        """
         name = _name(exchange, key)
+        await self._stored(name)
         found = self._memory.get(name)
         if found is not None or name in self._under_way:
             return found
         await self._know_the_stored()
         if name not in self._filter:
             return self._memory.get(name)  # it may have been answered while this one waited
-        owner = name[0]
 
         def look() -> Kept | None:
             with self._parts.store.read() as conn:
-                return answers.get(conn, owner, key)
+                return answers.get(conn, *name)
 
         stored = await asyncio.to_thread(look)
         return stored or self._memory.get(name)
@@ -167,63 +213,62 @@ class Keeper:
                 self._filter.merge(stored)
                 self._loaded = True
 
-    def keep(
-        self, exchange: Exchange, key: str, request: bytes, answer: Answer, *, memory_only: bool = False
-    ) -> None:
-        """Keep an answer."""
-        name = _name(exchange, key)
-        headers = {k.decode("latin-1"): v.decode("latin-1") for k, v in answer.headers}
-        kept = Kept(request, answer.status, headers, answer.body, self._parts.clock.now_us())
+    async def keep(self, ticket: Ticket, answer: Answer, *, memory_only: bool = False) -> None:
+        """Keep an answer; it may be given when this returns.
+
+        Raises:
+            Problem: unavailable. TxmonError: the store cannot take it now. It is kept all the same, and given
+            to who asks again once the store has it.
+        """
+        stored = ticket.kept is not None
+        kept = ticket.kept or ticket.take(answer)
+        if kept is None:
+            return
+        if not stored and not memory_only:
+            self._unstored[ticket.name] = kept
+        self._remember(ticket.name, kept)
+        await self._stored(ticket.name)
+
+    def _remember(self, name: _Name, kept: Kept) -> None:
         self._memory[name] = kept
         self._size += _size(kept)
         while self._size > _MEMORY_BYTES and len(self._memory) > 1:
             _, oldest = self._memory.popitem(last=False)
             self._size -= _size(oldest)
-        if memory_only:
+
+    async def _stored(self, name: _Name) -> None:
+        """Wait until an answer is in the store, if it is one that must be."""
+        if name not in self._unstored:
             return
-        self._pending.append((name[0], key, kept))
-        if self._flushing is None or self._flushing.done():
-            self._flushing = asyncio.get_running_loop().create_task(self._flush_soon())
+        try:
+            async with asyncio.timeout(self._patience_s):
+                while name in self._unstored:
+                    if self._writing is None or self._writing.done():
+                        self._writing = asyncio.ensure_future(self._write())
+                    error = await asyncio.shield(self._writing)
+                    if error is not None:
+                        raise error
+        except TimeoutError:
+            raise Problem(
+                "unavailable",
+                "it was done, and its answer waits for the store; send the same request again",
+                headers=(retry_after(1),),
+            ) from None
 
-    async def _flush_soon(self) -> None:
-        await asyncio.sleep(_FLUSH_S)
-        while self._pending:
-            try:
-                await self._write()
-            except Stopping:
-                return  # nothing is written any more; an event that comes again is known by its own id
-            except TxmonError:  # they stay in memory and are written when the store can again
-                await asyncio.sleep(_AGAIN_S)
-
-    async def flush(self) -> None:
-        """Write what waits, if that can be done within a few seconds; what stays is only in memory."""
-        if self._flushing is not None and not self._flushing.done():
-            await asyncio.wait((self._flushing,), timeout=_FLUSH_MAX_S)
-            self._flushing.cancel()
-
-    async def _write(self) -> None:
-        """Write what waits.
-
-        Raises:
-            TxmonError: the store cannot take it now; it still waits.
-        """
-        pending, self._pending = self._pending, []
-        if not pending:
-            return
+    async def _write(self) -> TxmonError | None:
+        """Write every answer that waits; returns why the store could not take them."""
+        entries = list(self._unstored.items())
 
         def write(tx: Tx) -> None:
-            # a key may be there already if this process could not know it; the newer answer stays
-            tx.conn.execute(_FORGET, [{"o": owner, "k": _hash(key)} for owner, key, _ in pending])
-            for owner, key, kept in pending:
-                answers.put(tx, owner, key, kept)
+            answers.put(tx, [(*name, kept) for name, kept in entries])
 
         try:
             await asyncio.wrap_future(self._parts.service.change(write))
-        except TxmonError:
-            self._pending = pending + self._pending
-            raise
-        for owner, key, _ in pending:
-            self._filter.add((owner, _hash(key)))
+        except TxmonError as error:
+            return error
+        for name, _ in entries:
+            del self._unstored[name]
+        return None
 
     def _load(self) -> Filter:
         found = Filter()

@@ -9,16 +9,17 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Sequence
+from functools import partial
 from urllib.parse import parse_qsl
 
 from txmon.api.bodies import JSON, NDJSON, XML, json_rows, line_rows, media_type, read_body
 from txmon.api.context import Answer, Exchange, Parts
 from txmon.api.decisions import answer_many, answer_one
 from txmon.api.handover import Handover
-from txmon.api.idempotency import Keeper, idempotency_key
+from txmon.api.idempotency import Keeper, Ticket, idempotency_key
 from txmon.api.problems import Problem
 from txmon.errors import ConfigError, FeedError
-from txmon.pipeline.work import Outcome, RowOutcome, Sender, Work
+from txmon.pipeline.work import Keep, Outcome, Sender, Work
 from txmon.streams.feedfile import load_feed
 
 _FEED = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
@@ -67,8 +68,11 @@ class Submitter:
         self._parts = parts
         self._handover: Handover | None = None
 
-    async def submit(self, payloads: Sequence[bytes], sender: Sender) -> Outcome:
+    async def submit(self, payloads: Sequence[bytes], sender: Sender, keep: Keep | None = None) -> Outcome:
         """Return the outcome, committed.
+
+        Args:
+            keep: see `Work`.
 
         Raises:
             Busy, Stopping. Problem: decision_timeout. What the pipeline failed with.
@@ -77,7 +81,8 @@ class Submitter:
             self._handover = Handover(self._parts.settings.decision_timeout_ms / 1000)
         future, told = self._handover.ticket()
         try:
-            self._parts.service.submit(Work(sender, "http", self._parts.clock.now_us(), payloads), told)
+            work = Work(sender, "http", self._parts.clock.now_us(), payloads, keep=keep)
+            self._parts.service.submit(work, told)
         except BaseException:
             future.cancel()
             raise
@@ -101,11 +106,12 @@ class Ingest:
         sender = self._parts.sender(exchange.who, self._feeds.of(exchange))
         key = idempotency_key(headers)
         body = await read_body(exchange.receive, headers.get(b"content-length"), settings.request_max_bytes)
-        if key is None:
-            return await self._score(exchange, kind, body, sender)
-        return await self._keeper.once(exchange, key, body, lambda: self._score(exchange, kind, body, sender))
+        make = partial(self._score, exchange, kind, body, sender)
+        return await make(None) if key is None else await self._keeper.once(exchange, key, body, make)
 
-    async def _score(self, exchange: Exchange, kind: str, body: bytes, sender: Sender) -> Answer:
+    async def _score(
+        self, exchange: Exchange, kind: str, body: bytes, sender: Sender, ticket: Ticket | None
+    ) -> Answer:
         settings = self._parts.settings
         single = False
         if kind == JSON:
@@ -116,16 +122,17 @@ class Ingest:
             rows, single = [_document(body)], True
         if not rows:
             return answer_many((), explained=exchange.explained)
+        form = partial(_answer, single=single, explained=exchange.explained)
+        if ticket is not None:
+            await self._submitter.submit(rows, sender, ticket.keeping(form))
+            return ticket.made()
         outcome = await self._submitter.submit(rows, sender)
         # what duplicates led to before is read from the store, which may take a moment
-        found = await asyncio.to_thread(_rows, outcome) if outcome.duplicates else outcome.rows
-        if single:
-            return answer_one(found, explained=exchange.explained)
-        return answer_many(found, explained=exchange.explained)
+        return await asyncio.to_thread(form, outcome) if outcome.duplicates else form(outcome)
 
 
-def _rows(outcome: Outcome) -> list[RowOutcome]:
-    return outcome.rows
+def _answer(outcome: Outcome, *, single: bool, explained: bool) -> Answer:
+    return (answer_one if single else answer_many)(outcome.rows, explained=explained)
 
 
 def _document(body: bytes) -> bytes:

@@ -32,13 +32,13 @@ class Port:
         self._service, doors, settings = service, service.doors, service.settings
         self.access, self.audit = Access(service.store), AuditLog(service.store)
         self._notes = Errand(service.change, self._write_notes)
-        app = create_app(
+        self._app = create_app(
             service, settings=settings, metrics=service.metrics, access=self.access, audit=self.audit,
             clock=doors.clock, log=doors.log, decode=self._decoder, wake=wake,
         )  # fmt: skip
         self._server = uvicorn.Server(
             uvicorn.Config(
-                app,
+                self._app,
                 host=settings.host,
                 port=settings.port,
                 loop="uvloop",
@@ -95,8 +95,9 @@ class Port:
             )
 
     def drain(self) -> None:
-        """Take no new connection; requests under way are answered."""
+        """Take no new connection; requests under way are answered, streams end."""
         self._server.should_exit = True
+        self._app.close()
 
     def stop(self) -> None:
         """Wait until the last answer is out, and write the last notes; both need the writer at work."""

@@ -1,4 +1,4 @@
-"""One transaction for a batch: journal, hits, alerts, quarantine, messages, cards' aliases, offsets.
+"""One transaction for a batch: journal, hits, alerts, quarantine, messages, cards' aliases, offsets, answers.
 
 `write` may be called again with the same `Prepared` after a failure and then does the same. Owns what goes
 into the transaction and in which order; never applies events and never acknowledges.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
@@ -15,21 +16,28 @@ import pyarrow.compute as pc
 
 from txmon.pipeline.applier import Applied
 from txmon.pipeline.batch import Batch
-from txmon.pipeline.decide import RefusedRows, Stored
+from txmon.pipeline.decide import Earlier, RefusedRows, Stored
+from txmon.pipeline.earlier import earlier_advice
 from txmon.pipeline.messages import alert_messages
-from txmon.store import Store, Tx, aliases, journal, offsets, outbox, quarantine, workflow
+from txmon.pipeline.work import Outcome
+from txmon.store import Store, Tx, aliases, answers, journal, offsets, outbox, quarantine, workflow
 from txmon.store.db import Marks
 
 
 @dataclass
 class Prepared:
-    """A batch as it will be stored. `attempted`: where the journal stands if the last attempt succeeded."""
+    """A batch as it will be stored.
+
+    outcomes: what it means for each work, once stored. attempted: where the journal stands if the last
+    attempt succeeded.
+    """
 
     batch: Batch
     applied: Applied
     refused: RefusedRows
     now_us: int
     history_until_us: int | None
+    outcomes: Callable[[Stored, Earlier], list[Outcome]]
     attempted: Marks | None = field(default=None)
     stored: Stored | None = field(default=None)
 
@@ -78,7 +86,21 @@ def _fill(tx: Tx, prepared: Prepared, point: Fault) -> Stored:
         if work.consumer is not None and work.positions:
             offsets.put(tx, work.consumer, work.positions, seq)
     point("offsets_stored")
-    return Stored(seq, numbers, silent)
+    stored = Stored(seq, numbers, silent)
+    _keep_answers(tx, prepared, stored)
+    return stored
+
+
+def _keep_answers(tx: Tx, prepared: Prepared, stored: Stored) -> None:
+    """Store the answers of works that ask for it, so that no crash parts them from what they tell."""
+    works = prepared.batch.works
+    if all(work.keep is None for work in works):
+        return
+    found = prepared.outcomes(stored, partial(earlier_advice, tx.conn))
+    made = [work.keep(each) for work, each in zip(works, found, strict=True) if work.keep is not None]
+    kept = [named for named in made if named is not None]
+    if kept:
+        answers.put(tx, kept)
 
 
 def _alerts(tx: Tx, prepared: Prepared, ids: range, seq: int) -> frozenset[str]:

@@ -58,8 +58,8 @@ def outcomes(
     batch: Batch,
     applied: Applied,
     refused: RefusedRows,
-    stored: Stored,
     rules: Mapping[str, Rule],
+    stored: Stored,
     earlier: Earlier,
 ) -> list[Outcome]:
     """Return one outcome a work.

@@ -115,7 +115,7 @@ class Housekeeping:
 
     def _forget_old(self, tx: Tx) -> None:
         now = self._service.doors.clock.now_us()
-        answers.expire(tx, now)
+        answers.expire(tx, now - self._service.settings.idempotency_hours * _HOUR_US)
         outbox.forget(tx, now - _SENT_KEPT_US)
 
 

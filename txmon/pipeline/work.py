@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from txmon.model.aliases import NewAliases
+from txmon.store.answers import Named
 
 ALLOW, REVIEW, HOLD = "allow", "review", "hold"
 ACCEPTED, DUPLICATE, QUARANTINED = "accepted", "duplicate", "quarantined"
@@ -67,7 +68,8 @@ class Chain:
 class Work:
     """Some messages of one sender. `decoded` where the sender has decoded them already.
 
-    positions: how far the consumer comes with this work, stored with its results.
+    positions: how far the consumer comes with this work, stored with its results. keep: makes of its outcome
+    the answer that is stored with it, if one is; called in the transaction, once a try, and never raises.
     """
 
     sender: Sender
@@ -78,6 +80,7 @@ class Work:
     consumer: str | None = None
     positions: Mapping[str, int] = field(default_factory=dict)
     chain: Chain | None = None
+    keep: Keep | None = None
 
 
 @dataclass(frozen=True)
@@ -142,6 +145,9 @@ class Refusal:
     reason: str
     field: str
     message: str
+
+
+Keep = Callable[[Outcome], Named | None]
 
 
 class Intake(Protocol):

@@ -14,6 +14,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
@@ -280,13 +281,18 @@ class Writer:
         started = p.measure.stage("apply", started)
         p.point("applied")
         refused = self._refused(batch, applied)
-        prepared = Prepared(batch, applied, refused, p.clock.now_us(), p.history_until_us)
+        made = partial(outcomes, batch, applied, refused, p.rules)
+        prepared = Prepared(batch, applied, refused, p.clock.now_us(), p.history_until_us, made)
         stored = self._store(prepared)
         self._ahead = False
         p.measure.stage("commit", started)
         p.measure.batch(batch, applied, refused.table, stored, p.rules)
         p.measure.stands(p.store.marks, applied)
-        return outcomes(batch, applied, refused, stored, p.rules, lambda keys: earlier_advice(p.store, keys))
+        return made(stored, self._earlier)
+
+    def _earlier(self, keys: Sequence[tuple[str, str]]) -> Mapping[tuple[str, str], str]:
+        with self._p.store.read() as conn:
+            return earlier_advice(conn, keys)
 
     def _refused(self, batch: Batch, applied: Applied) -> RefusedRows:
         """Rows refused while decoding, then those that the engine refused."""

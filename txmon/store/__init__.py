@@ -14,8 +14,8 @@
         offsets.put(tx, consumer, {partition: position}, entry.seq); offsets.reset(tx, consumer)
         outbox.add(tx, [Message(topic, kind, body)], entry.seq, now_us) -> range
         outbox.mark(tx, ids, state); outbox.forget(tx, before_us)
-        answers.put(tx, owner, key, Answer(request_hash, status, headers, body, created_us))
-        answers.expire(tx, now_us)
+        answers.put(tx, [(owner, key_hash, Answer(request_hash, status, headers, body, created_us)), …])
+        answers.expire(tx, before_us)
         aliases.add(tx, {new token: kept token}, now_us); aliases.drop(tx, ids)
     aliases.load(conn, into); aliases.counts(conn); aliasuse.prune(store, keep_us)
     journal.warm()                   compiles the hashing kernels before the first batch needs them
@@ -23,7 +23,7 @@
     journal.read(store, from_seq=1, to_seq=None, kinds=None) -> Iterator[Entry]; Entry.table | Entry.document
     offsets.get(conn, consumer) -> {partition: position}
     outbox.pending(conn, topic, after=0, limit=100) -> [Stored]; outbox.backlog(conn) -> int
-    answers.get(conn, owner, key) -> Answer | None
+    answers.get(conn, owner, key_hash) -> Answer | None
 
     access.Access(store): people, keys, grants; authenticate(token, now_us) -> Principal; see its module
     foureyes.Proposals: what one person proposes another approves; audit.AuditLog: who read what, why

@@ -1,14 +1,13 @@
 """Answers kept for an Idempotency-Key: the same request again gets the same bytes.
 
-The key itself is not kept, only its SHA-256. Owns the table of answers; never what an answer says.
+The key itself is not kept, only its hash. Owns the table of answers; never what an answer says.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from hashlib import sha256
 
 import sqlalchemy as sa
 
@@ -16,7 +15,9 @@ from txmon.store.db import Tx
 from txmon.store.schema import answers
 
 _INSERT = sa.insert(answers)
-KEPT_US = 24 * 3600 * 1_000_000  # at least this long
+_FORGET = sa.delete(answers).where(
+    answers.c.owner == sa.bindparam("named"), answers.c.key_hash == sa.bindparam("key")
+)
 
 
 @dataclass(frozen=True)
@@ -30,26 +31,33 @@ class Answer:
     created_us: int
 
 
-def put(tx: Tx, owner: str, key: str, answer: Answer) -> None:
-    """Keep an answer; `owner` is the API key's id, so that two callers never share an answer."""
+Named = tuple[str, bytes, Answer]  # whose it is: an API key's id, so that no two share one; hash of the key
+
+
+def put(tx: Tx, entries: Sequence[Named]) -> None:
+    """Keep answers; one that is there already gives way."""
+    # a commit that was not heard of may have stored it
+    tx.conn.execute(_FORGET, [{"named": owner, "key": key_hash} for owner, key_hash, _ in entries])
     tx.conn.execute(
         _INSERT,
-        {
-            "owner": owner,
-            "key_hash": sha256(key.encode()).digest(),
-            "request_hash": answer.request_hash,
-            "status": answer.status,
-            "headers": json.dumps(dict(answer.headers)),
-            "body": answer.body,
-            "created_us": answer.created_us,
-        },
+        [
+            {
+                "owner": owner,
+                "key_hash": key_hash,
+                "request_hash": answer.request_hash,
+                "status": answer.status,
+                "headers": json.dumps(dict(answer.headers)),
+                "body": answer.body,
+                "created_us": answer.created_us,
+            }
+            for owner, key_hash, answer in entries
+        ],
     )
 
 
-def get(conn: sa.Connection, owner: str, key: str) -> Answer | None:
+def get(conn: sa.Connection, owner: str, key_hash: bytes) -> Answer | None:
     """Return the answer kept for a key."""
-    named = sha256(key.encode()).digest()
-    query = sa.select(answers).where(answers.c.owner == owner, answers.c.key_hash == named)
+    query = sa.select(answers).where(answers.c.owner == owner, answers.c.key_hash == key_hash)
     row = conn.execute(query).first()
     if row is None:
         return None
@@ -58,6 +66,6 @@ def get(conn: sa.Connection, owner: str, key: str) -> Answer | None:
     )
 
 
-def expire(tx: Tx, now_us: int) -> int:
-    """Drop answers that are older than KEPT_US; returns how many."""
-    return tx.conn.execute(sa.delete(answers).where(answers.c.created_us < now_us - KEPT_US)).rowcount
+def expire(tx: Tx, before_us: int) -> int:
+    """Drop answers that are older; returns how many."""
+    return tx.conn.execute(sa.delete(answers).where(answers.c.created_us < before_us)).rowcount
