@@ -201,7 +201,7 @@ class Metrics:
     stage_seconds = _family(
         Histogram,
         "Time a batch spends in a step",
-        {"stage": ("decode", "assign", "apply", "journal", "commit", "acknowledge")},
+        {"stage": ("decode", "apply", "commit", "acknowledge")},
         buckets=_FAST,
     )
     batch_events = _plain(Histogram, "Events of one commit", buckets=_SIZES)
@@ -279,7 +279,7 @@ class Metrics:
     webhook_deliveries_total = _family(
         Counter,
         "Tries of webhook deliveries",
-        {"outcome": ("delivered", "retry", "gone", "refused", "blocked", "exhausted")},
+        {"outcome": ("delivered", "retry", "gone", "blocked", "exhausted")},
     )
 
     def __init__(self) -> None:

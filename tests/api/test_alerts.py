@@ -210,6 +210,21 @@ def test_a_critical_alert_is_dismissed_by_two_people(api: Api) -> None:
     problem(api.post(path, ben, json={"approve": True}), 409, "exists")
     kinds = [row["kind"] for row in rows_of(api.service, journal)]
     assert kinds.count("decision") == 4  # in review, proposed, approved, dismissed
+    assert api.service.doors.log.said("request.failed") == 0  # nothing of this was a failure of ours
+
+
+def test_what_fails_in_a_handler_is_logged_and_told_without_details(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: Any, **__: Any) -> None:
+        raise RuntimeError("a secret of the service")
+
+    monkeypatch.setattr("txmon.api.alerts.page", broken)
+    answer = api.get("/v1/alerts", api.person("analyst"))
+    problem(answer, 500, "internal")
+    assert "secret" not in answer.text
+    (error,) = api.service.doors.log.errors("request.failed")
+    assert isinstance(error, RuntimeError)
 
 
 def test_new_evidence_stops_a_dismissal_that_waits(api: Api) -> None:

@@ -231,6 +231,19 @@ def until(condition: Callable[[], bool]) -> None:
     raise AssertionError("what had to come to pass did not")
 
 
+def hold(service: Service) -> threading.Event:
+    """Keep the writer from taking anything until the event is set; it is held when this returns."""
+    running, release = threading.Event(), threading.Event()
+
+    def wait() -> None:
+        running.set()
+        release.wait(WAIT_S)
+
+    service.inbox.change(wait)
+    assert running.wait(WAIT_S)
+    return release
+
+
 # -- what is stored --------------------------------------------------------------------------------------
 
 _NOT_COMPARED = {

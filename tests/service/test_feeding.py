@@ -15,6 +15,7 @@ from servicekit import (
     busy_rules,
     events_stored,
     failing_commits,
+    hold,
     pay,
     poison,
     rows_of,
@@ -206,8 +207,7 @@ def test_a_source_that_breaks_while_a_batch_is_being_stored(
         name=NAME,
     )
     consumer.on = on
-    held = threading.Event()
-    service.inbox.change(held.wait)
+    held = hold(service)
     feeding = feed(service, consumer)
     if on == "pause":
         until(lambda: consumer.failures > 0)
@@ -237,8 +237,7 @@ def test_too_little_room_is_waited_for(simple: Bench) -> None:
 
 def test_a_full_queue_is_waited_for(simple: Bench) -> None:
     service = simple.open(queue_events=5, batch_events=5)
-    held = threading.Event()
-    service.inbox.change(held.wait)
+    held = hold(service)
     feeding = feed(service, scripted(service, [*(pay(f"e{i}", i) for i in range(20)), EOF]), batch=4)
     until(lambda: service.inbox.events > 0)
     held.set()

@@ -17,6 +17,7 @@ from servicekit import (
     busy_rules,
     events_stored,
     failing_commits,
+    hold,
     messages,
     metric,
     pay,
@@ -239,8 +240,7 @@ def test_one_sender_whose_work_cannot_be_stored_does_not_fail_the_others(simple:
     """A consumer goes back behind its stored position: a fault of that source alone."""
     service = simple.open()
     send(service, [pay("a")], consumer="c", positions={"0": 10}, kind="kafka")
-    held = threading.Event()
-    service.inbox.change(held.wait)
+    held = hold(service)
     answers = Answers()
     submit(service, [pay("b", 1)], answers)
     submit(service, [pay("c", 2)], answers, consumer="c", positions={"0": 5}, kind="kafka")

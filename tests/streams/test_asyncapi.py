@@ -11,8 +11,8 @@ import pytest
 import yaml
 from feedkit import event
 
+from txmon.alerts import NEUTRAL
 from txmon.api.channels import VERSION, asyncapi, asyncapi_text
-from txmon.notify.message import NEUTRAL_FIELDS
 from txmon.pipeline.messages import OPENED, bodies
 from txmon.store.cloudevents import cloud_event
 from txmon.streams import deadletter
@@ -134,7 +134,7 @@ def test_alerts_fit_their_message(document: dict[str, Any]) -> None:
         "rule_ids": ["b"],
     }
     forms = bodies(row)
-    assert set(forms["neutral"]) == NEUTRAL_FIELDS
+    assert set(forms["neutral"]) == set(NEUTRAL)
     payload = document["components"]["messages"]["alertOpened"]["payload"]
     for form in ("neutral", "full"):
         body = cloud_event(

@@ -2,6 +2,6 @@
 
 from txmon.alerts.book import AlertBook
 from txmon.alerts.facts import ALERT_LINE, RuleFacts, Suppressor
-from txmon.alerts.tables import ALERTS, CHANGES
+from txmon.alerts.tables import ALERTS, CHANGES, NEUTRAL
 
-__all__ = ["ALERTS", "ALERT_LINE", "CHANGES", "AlertBook", "RuleFacts", "Suppressor"]
+__all__ = ["ALERTS", "ALERT_LINE", "CHANGES", "NEUTRAL", "AlertBook", "RuleFacts", "Suppressor"]

@@ -47,6 +47,11 @@ ALERTS: pa.Schema = pa.schema(
         ("holders_latest", _HOLDERS),  # as of its newest hit
     ]
 )
+# what may be told of an alert to who may not know why it was opened: no rule, typology, person or reason
+NEUTRAL = (
+    "alert_id", "entity", "mode", "recommendation", "opened_time", "opened_source", "opened_event_id",
+    "revision",
+)  # fmt: skip
 CHANGES: pa.Schema = pa.schema([("hit", pa.int64()), ("alert_id", _S), ("change", _S)])
 
 _VERSION = b"1"

@@ -1,7 +1,7 @@
 """What a receiver is told: an alert of the outbox as a CloudEvents envelope, neutral or full.
 
-Owns the choice of form and the list of what a neutral message may hold: a field that is not on it never
-leaves for a neutral receiver, whatever the outbox has. Sends nothing.
+Owns the choice of form, and looks again at what a neutral one holds: a field that is not on the list of those
+never leaves for a neutral receiver, whatever the outbox has. Sends nothing.
 """
 
 from __future__ import annotations
@@ -13,17 +13,12 @@ from typing import Any
 
 import orjson
 
+from txmon.alerts import NEUTRAL as NEUTRAL_FIELDS
 from txmon.errors import StateError
 from txmon.store.cloudevents import cloud_event
 from txmon.store.outbox import Stored
 
 NEUTRAL, FULL = "neutral", "full"
-NEUTRAL_FIELDS = frozenset(
-    (
-        "alert_id", "entity", "mode", "recommendation", "opened_time", "opened_source", "opened_event_id",
-        "revision",
-    )
-)  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -12,16 +12,13 @@ from typing import Any
 import orjson
 import pyarrow as pa
 
+from txmon.alerts import NEUTRAL
 from txmon.store.outbox import Message
 
 TOPIC = "alerts"
 OPENED, UPDATED = "alert.opened", "alert.updated"
-_NEUTRAL = (
-    "alert_id", "entity", "mode", "recommendation", "opened_time", "opened_source", "opened_event_id",
-    "revision",
-)  # fmt: skip
 _FULL = (
-    *_NEUTRAL, "subject_type", "subject_id", "typologies", "severity", "score", "protect", "first_event_time",
+    *NEUTRAL, "subject_type", "subject_id", "typologies", "severity", "score", "protect", "first_event_time",
     "last_event_time", "hit_count", "rule_ids", "explanation",
 )  # fmt: skip
 
@@ -42,7 +39,7 @@ def alert_messages(alerts: pa.Table, opened: frozenset[str], updated: frozenset[
 def bodies(alert: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """Return both forms of an alert."""
     return {
-        "neutral": {name: _plain(alert[name]) for name in _NEUTRAL},
+        "neutral": {name: _plain(alert[name]) for name in NEUTRAL},
         "full": {name: _plain(alert[name]) for name in _FULL},
     }
 
