@@ -33,6 +33,9 @@ def bench(
     service: Annotated[
         bool, typer.Option("--service", help="Only the service, from outside: requests, bulk, Kafka.")
     ] = False,
+    capacity: Annotated[
+        bool, typer.Option("--capacity", help="Only what a stored event costs; see docs/capacity.md.")
+    ] = False,
     out: Annotated[
         Path | None, typer.Option("--out", help="Keep data, rules and hits in this folder.")
     ] = None,
@@ -52,8 +55,8 @@ def bench(
     def say(text: str) -> None:
         typer.echo(text, err=True)
 
-    if service:
-        _service(events, out, as_json, say)
+    if service or capacity:
+        (_service if service else _capacity)(events, out, as_json, say)
         return
     if out is not None:
         figures = run(options, out, say)
@@ -89,5 +92,17 @@ def _service(events: int, out: Path | None, as_json: bool, say: Callable[[str], 
     )
     for name, part in (("bulk, Arrow", bulk), ("Kafka topic", kafka)):
         typer.echo(f"{name}: {part['events_per_second']:,.0f} events a second, committed")
+    if as_json:
+        typer.echo(json.dumps(found))
+
+
+def _capacity(events: int, out: Path | None, as_json: bool, say: Callable[[str], None]) -> None:
+    """Measure what a stored event costs, with the packs that ship."""
+    from txmon.bench.capacity import lines_of, measure
+
+    with TemporaryDirectory(prefix="txmon-bench-") as temporary:
+        found = measure(events, Path(temporary) if out is None else out, say)
+    for line in lines_of(found):
+        typer.echo(line)
     if as_json:
         typer.echo(json.dumps(found))
