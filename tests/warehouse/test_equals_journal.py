@@ -23,7 +23,7 @@ from warehousekit import (
 
 from txmon.errors import StateError, WriterActive
 from txmon.store import Store, journal
-from txmon.store.warehouse import Warehouse, compact, layout, main, source
+from txmon.store.warehouse import Warehouse, compact, layout, source, split
 
 
 def test_row_for_row_in_steps(any_store: Store, warehouse: Warehouse) -> None:
@@ -41,7 +41,7 @@ def test_steps_of_any_size_end_alike(
     store: Store, tmp_path: Path, folder: Path, seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     draw = random.Random(seed)
-    monkeypatch.setattr(main, "STEP_EVENTS", draw.choice([1, 50, 200]))
+    monkeypatch.setattr(split, "STEP_EVENTS", draw.choice([1, 50, 200]))
     fill(store, draw, 25)
     with Warehouse.open(folder) as pieces, Warehouse.open(tmp_path / "other") as whole:
         at = 0

@@ -14,13 +14,13 @@ from warehousekit import add, assert_equal, everything, fill, random_events
 from txmon.errors import StoreUnavailable
 from txmon.store import Store
 from txmon.store.erase import Why, erase_subjects
-from txmon.store.warehouse import Warehouse, main, swap
+from txmon.store.warehouse import Warehouse, split, swap
 
 
 def test_it_stops_between_two_steps(
     store: Store, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(main, "STEP_EVENTS", 1)
+    monkeypatch.setattr(split, "STEP_EVENTS", 1)
     for _ in range(6):
         add(store, random_events(random.Random(4), 5, store.marks.events))
     asked: list[int] = []

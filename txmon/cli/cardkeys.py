@@ -15,7 +15,8 @@ from typing import Annotated, Any
 
 import typer
 
-from txmon.cli.keyplace import Json, Place, SettingsFile, opened, tell
+from txmon.cli.keyplace import opened, tell
+from txmon.cli.options import Json, Place, SettingsFile
 from txmon.cli.storeplace import places_of
 from txmon.clock import SystemClock, random_bytes, rfc3339
 from txmon.errors import ConfigError, InputError, StateError

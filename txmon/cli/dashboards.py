@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from txmon.cli.options import Json
 from txmon.errors import ConfigError
 
 app = typer.Typer(no_args_is_help=True, help="Boards and alert rules for the service.", rich_markup_mode=None)
@@ -42,7 +43,7 @@ def build(
     runbook: Annotated[
         str, typer.Option("--runbook", help="Address of the runbook; alerts add their anchor.")
     ] = "docs/runbook.md",
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on the last line.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Write boards, provisioning, rules with their tests, and example configuration."""
     try:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Any, TypeVar
 
 import typer
 
@@ -24,20 +24,6 @@ from txmon.store.identity import SERVICE_SCOPES
 
 T = TypeVar("T")
 DAY_US = 86_400_000_000
-
-Place = Annotated[
-    str | None,
-    typer.Option("--store", help="Folder or address of the store; else TXMON_STORE, else `store`."),
-]
-SettingsFile = Annotated[Path | None, typer.Option("--settings", help="TOML file of settings.")]
-KeyFile = Annotated[
-    Path | None, typer.Option("--as", help="File with the key of who does this; else it is asked for.")
-]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on the last line.")]
-Roles = Annotated[list[str] | None, typer.Option("--role", help="A role; once for each.")]
-Entities = Annotated[
-    list[str] | None, typer.Option("--entity", help="A reporting entity; none given: all of them.")
-]
 
 
 @dataclass(frozen=True)

@@ -11,21 +11,8 @@ from typing import Annotated
 import typer
 
 from txmon.cli import cardkeys
-from txmon.cli.keyplace import (
-    Entities,
-    Json,
-    KeyFile,
-    Place,
-    Roles,
-    SettingsFile,
-    hands,
-    key_facts,
-    opened,
-    person_facts,
-    spec_of,
-    tell,
-    tell_key,
-)
+from txmon.cli.keyplace import hands, key_facts, opened, person_facts, spec_of, tell, tell_key
+from txmon.cli.options import Entities, Json, KeyFile, Mode, PersonId, Place, Roles, SettingsFile
 from txmon.cli.running import settings_of
 from txmon.cli.storeplace import places_of
 from txmon.errors import InputError, NotFound
@@ -111,7 +98,7 @@ def show_people(store: Place = None, settings: SettingsFile = None, as_json: Jso
 
 @person.command("disable")
 def disable_person(
-    person_id: Annotated[str, typer.Argument(help="Id of the person.")],
+    person_id: PersonId,
     store: Place = None,
     settings: SettingsFile = None,
     key_file: KeyFile = None,
@@ -129,7 +116,7 @@ def new(
         list[str] | None, typer.Option("--scope", help="What it is for; once for each.")
     ] = None,
     roles: Roles = None,
-    mode: Annotated[str | None, typer.Option("--mode", help="live or test; none given: both.")] = None,
+    mode: Mode = None,
     entities: Entities = None,
     days: Annotated[
         float | None, typer.Option("--days", help="Days until it expires; none given: never.")
@@ -194,7 +181,7 @@ def rotate(
 
 @app.command()
 def link(
-    person_id: Annotated[str, typer.Argument(help="Id of the person.")],
+    person_id: PersonId,
     subject: Annotated[str, typer.Argument(help="`sub` of this person's tokens, exactly.")],
     issuer: Annotated[
         str | None, typer.Option("--issuer", help="Who issues them; else TXMON_OIDC_ISSUER.")

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import json
 import sys
-from pathlib import Path
-from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+from txmon.cli.options import Json, Place, SettingsFile
 
 app = typer.Typer()
 
 
 @app.command()
 def replay(
-    store: Annotated[str | None, typer.Option("--store", help="Folder or address of the store.")] = None,
-    settings: Annotated[Path | None, typer.Option("--settings", help="TOML file of settings.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on the last line.")] = False,
+    store: Place = None,
+    settings: SettingsFile = None,
+    as_json: Json = False,
 ) -> None:
     """Derive every hit again and compare; exit 1 on a difference. The service may go on beside it."""
     # imported here so that `--help` answers at once

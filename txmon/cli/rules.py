@@ -12,6 +12,7 @@ from typing import Annotated
 
 import typer
 
+from txmon.cli.options import Json
 from txmon.errors import ConfigError, RuleErrors
 from txmon.rules.ir import Rule
 from txmon.rules.lock import NAME, write_lock
@@ -21,7 +22,6 @@ from txmon.rules.show import show_rule
 app = typer.Typer(no_args_is_help=True, help="Check, test, list, show and lock rules.", rich_markup_mode=None)
 
 Dir = Annotated[Path | None, typer.Argument(help="A directory of rules; the packs that ship if left out.")]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on the last line.")]
 Currency = Annotated[str, typer.Option("--base-currency", help="ISO 4217 code that `amount` is in.")]
 
 

@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from txmon.cli.options import HistoryUntil, Place, SettingsFile
 
 app = typer.Typer()
 
 
 @app.command()
 def serve(
-    store: Annotated[str | None, typer.Option("--store", help="Folder or address of the store.")] = None,
+    store: Place = None,
     host: Annotated[str | None, typer.Option("--host", help="Address to listen on.")] = None,
     port: Annotated[int | None, typer.Option("--port", help="Port to listen on; 0 picks a free one.")] = None,
-    history_until: Annotated[
-        str | None,
-        typer.Option("--history-until", help="UTC time or date: what is older warms up and alerts nobody."),
-    ] = None,
-    settings: Annotated[Path | None, typer.Option("--settings", help="TOML file of settings.")] = None,
+    history_until: HistoryUntil = None,
+    settings: SettingsFile = None,
 ) -> None:
     """Serve the API until SIGTERM; settings come from TXMON_* variables (docs/settings.md)."""
     from txmon.cli.hosting import run

@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from txmon.cli.options import Json
 from txmon.clock import monotonic_s
 from txmon.simulate import Portfolio, simulate, write
 
@@ -23,7 +24,7 @@ def run(
     events: Annotated[int, typer.Option("--events", help="How many, 1000 to 100000000.")] = 200_000,
     seed: Annotated[int, typer.Option("--seed", help="Same seed, same bytes.")] = 7,
     labels: Annotated[Path | None, typer.Option("--labels", help="Where the labels go instead.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on the last line.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Write F.parquet (native names, no labels, in time order) and F.labels.parquet."""
     started = monotonic_s()

@@ -18,6 +18,7 @@ import typer
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn
 
+from txmon.cli.options import Json, Place, SettingsFile
 from txmon.cli.storeplace import Places, keys_of, lines_of, places_of, why_of
 from txmon.clock import SystemClock, monotonic_s, random_bytes, rfc3339
 from txmon.errors import InputError
@@ -36,15 +37,9 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-Place = Annotated[
-    str | None,
-    typer.Option("--store", help="Folder or address of the store; else TXMON_STORE, else `store`."),
-]
-SettingsFile = Annotated[Path | None, typer.Option("--settings", help="TOML file of settings.")]
 Heads = Annotated[
     Path | None, typer.Option("--heads", help="Log of heads, where it is not beside the store.")
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on the last line.")]
 Reason = Annotated[str, typer.Option("--reason", help="Request or rule it rests on; no personal value.")]
 Author = Annotated[str, typer.Option("--author", help="Id of the person who asks for it.")]
 Approver = Annotated[str, typer.Option("--approver", help="Id of the other person who approves it.")]

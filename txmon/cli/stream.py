@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from txmon.cli.options import HistoryUntil, Place, SettingsFile
 
 app = typer.Typer()
 
@@ -20,7 +21,7 @@ def stream(
     feed: Annotated[
         str | None, typer.Option("--feed", help="Name of a shipped feed, or a feed file.")
     ] = None,
-    store: Annotated[str | None, typer.Option("--store", help="Folder or address of the store.")] = None,
+    store: Place = None,
     host: Annotated[
         str | None, typer.Option("--host", help="Address for the API, health and metrics.")
     ] = None,
@@ -30,11 +31,8 @@ def stream(
     idle_exit_s: Annotated[
         float | None, typer.Option("--idle-exit", help="Stop after so many seconds without a message.")
     ] = None,
-    history_until: Annotated[
-        str | None,
-        typer.Option("--history-until", help="UTC time or date: what is older warms up and alerts nobody."),
-    ] = None,
-    settings: Annotated[Path | None, typer.Option("--settings", help="TOML file of settings.")] = None,
+    history_until: HistoryUntil = None,
+    settings: SettingsFile = None,
 ) -> None:
     """Score the messages of a source until it is stopped; nothing is lost or counted twice."""
     from txmon.cli.hosting import run

@@ -14,14 +14,14 @@ from typing import Annotated, Any
 
 import typer
 
-from txmon.cli.keyplace import Entities, Hands, Json, KeyFile, Place, SettingsFile, hands, tell
+from txmon.cli.keyplace import Hands, hands, tell
+from txmon.cli.options import EndpointId, Entities, Json, KeyFile, Mode, Place, SettingsFile
 from txmon.cli.running import settings_of
 from txmon.cli.storeplace import places_of
 from txmon.clock import rfc3339
 from txmon.notify import Delivery, Endpoint, Master, Wanted, endpoints, master_of
 
 app = typer.Typer(no_args_is_help=True, help="Who is told of alerts by webhook.", rich_markup_mode=None)
-Id = Annotated[str, typer.Argument(help="Id of the endpoint, as `txmon webhooks list` shows it.")]
 _ADMIN = ("admin",)
 
 
@@ -36,7 +36,7 @@ def add(
     scope: Annotated[
         str, typer.Option("--scope", help="neutral, or full with rules and reasons.")
     ] = "neutral",
-    mode: Annotated[str | None, typer.Option("--mode", help="live or test; none given: both.")] = None,
+    mode: Mode = None,
     entities: Entities = None,
     store: Place = None,
     settings: SettingsFile = None,
@@ -65,7 +65,7 @@ def show(store: Place = None, settings: SettingsFile = None, as_json: Json = Fal
 
 @app.command()
 def log(
-    endpoint_id: Id,
+    endpoint_id: EndpointId,
     limit: Annotated[int, typer.Option("--limit", min=1, max=1000, help="Newest tries shown.")] = 50,
     store: Place = None,
     settings: SettingsFile = None,
@@ -84,7 +84,7 @@ def log(
 
 @app.command()
 def enable(
-    endpoint_id: Id, store: Place = None, settings: SettingsFile = None, key_file: KeyFile = None
+    endpoint_id: EndpointId, store: Place = None, settings: SettingsFile = None, key_file: KeyFile = None
 ) -> None:
     """Deliver again, from where it stopped."""
     with _admin(store, settings, key_file) as at:
@@ -94,7 +94,7 @@ def enable(
 
 @app.command()
 def disable(
-    endpoint_id: Id, store: Place = None, settings: SettingsFile = None, key_file: KeyFile = None
+    endpoint_id: EndpointId, store: Place = None, settings: SettingsFile = None, key_file: KeyFile = None
 ) -> None:
     """Stop delivering; what comes meanwhile waits."""
     with _admin(store, settings, key_file) as at:
@@ -104,7 +104,7 @@ def disable(
 
 @app.command()
 def remove(
-    endpoint_id: Id, store: Place = None, settings: SettingsFile = None, key_file: KeyFile = None
+    endpoint_id: EndpointId, store: Place = None, settings: SettingsFile = None, key_file: KeyFile = None
 ) -> None:
     """Remove an endpoint; the log of its deliveries stays."""
     with _admin(store, settings, key_file) as at:
@@ -114,7 +114,7 @@ def remove(
 
 @app.command()
 def rotate(
-    endpoint_id: Id,
+    endpoint_id: EndpointId,
     store: Place = None,
     settings: SettingsFile = None,
     key_file: KeyFile = None,
@@ -131,7 +131,7 @@ def rotate(
 
 @app.command()
 def retire(
-    endpoint_id: Id, store: Place = None, settings: SettingsFile = None, key_file: KeyFile = None
+    endpoint_id: EndpointId, store: Place = None, settings: SettingsFile = None, key_file: KeyFile = None
 ) -> None:
     """Sign with the newest secret only."""
     with _admin(store, settings, key_file) as at:
@@ -141,7 +141,7 @@ def retire(
 
 @app.command()
 def replay(
-    endpoint_id: Id,
+    endpoint_id: EndpointId,
     messages: Annotated[
         list[int], typer.Argument(help="Numbers of messages, as `txmon webhooks log` shows.")
     ],

@@ -1,6 +1,6 @@
 """Reads feed files: YAML to a checked `Feed`, every error with file, line and column.
 
-Owns the file's keys and their checks; runs nothing of the feed.
+Owns the file's keys and their checks but for what columns are made of; runs nothing of the feed.
 """
 
 from __future__ import annotations
@@ -10,34 +10,25 @@ import hashlib
 import re
 from collections.abc import Callable
 from decimal import Decimal
-from functools import cached_property
 from pathlib import Path
 from zoneinfo import available_timezones
-
-import duckdb
 
 import txmon
 from txmon.errors import FeedError, LocatedError, SourceLocation
 from txmon.model.currencies import EXPONENTS
-from txmon.model.schema import KINDS, MODES, NEGATIVE_KINDS, RESOLUTIONS, STATUSES
-from txmon.rules.tokens import ExpressionError
+from txmon.model.schema import NEGATIVE_KINDS, RESOLUTIONS
 from txmon.rules.yamlnode import YamlNode, parse_yaml
-from txmon.streams.expressions import check_expression
 from txmon.streams.feed import (
     FIELD_TYPES,
     FORMATS,
     Bounds,
-    Const,
     Feed,
     Format,
-    Rename,
     SourceField,
-    Sql,
     Target,
-    ValueMap,
 )
+from txmon.streams.feedtargets import Targets
 from txmon.streams.iso8583spec import Spec, column_fault, read_spec
-from txmon.streams.mapping import NATIVE_COLUMNS, connect
 from txmon.streams.nestedfile import read_nested
 from txmon.streams.paths import Nested
 
@@ -67,28 +58,6 @@ _REQUIRED = ("name", "version", "doc", "formats", "time_resolution", "bounds")
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,63}")
 _FIELD = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 _NEEDED = ("event_id", "event_time")
-_CHOICES: dict[str, frozenset[str]] = {
-    "kind": frozenset(KINDS),
-    "status": frozenset(STATUSES),
-    "mode": frozenset(MODES),
-    "time_resolution": frozenset(RESOLUTIONS),
-    "currency": frozenset(EXPONENTS),
-}
-_TYPES = {  # canonical column -> beginnings of the DuckDB types it takes
-    "event_time": ("TIMESTAMP", "DATE", "VARCHAR"),
-    "amount": (
-        "DECIMAL",
-        "DOUBLE",
-        "FLOAT",
-        "BIGINT",
-        "INTEGER",
-        "SMALLINT",
-        "TINYINT",
-        "HUGEINT",
-        "VARCHAR",
-    ),
-    "amount_minor": ("BIGINT", "INTEGER", "SMALLINT", "TINYINT", "HUGEINT", "DECIMAL", "VARCHAR"),
-}
 _DAY_US = 86_400_000_000
 
 
@@ -151,10 +120,6 @@ class _Loader:
         self._path, self._root = path, root
         self.errors: list[FeedError] = []
 
-    @cached_property
-    def _connection(self) -> duckdb.DuckDBPyConnection:
-        return connect()
-
     def feed(self, content_hash: str) -> Feed:
         """Build the feed; it is only valid if `errors` stays empty."""
         root = self._root
@@ -169,8 +134,9 @@ class _Loader:
             self._error(root.index["name"], f"name {name} must be that of the file, {self._path.stem}")
         native = self._flag("native")
         fields = self._fields()
-        columns = self._targets("columns", fields, _canonical_column)
-        attributes = self._targets("attributes", fields, lambda n: None if n else "an empty name")
+        targets = Targets(fields, self._error)
+        columns = targets.columns(root.index.get("columns"))
+        attributes = targets.attributes(root.index.get("attributes"))
         nested = self._nested(fields)
         spec = self._spec(fields)
         self._shape(native, columns)
@@ -325,92 +291,3 @@ class _Loader:
         for name in _NEEDED:
             if name not in columns:
                 self._error(root.index.get("columns", root), f"column {name} is missing")
-
-    def _targets(
-        self, key: str, fields: dict[str, SourceField], check: Callable[[str], str | None]
-    ) -> dict[str, Target]:
-        node = self._root.index.get(key)
-        if node is None:
-            return {}
-        if node.kind != "map":
-            self._error(node, f"{key} must be a mapping of names to expressions")
-        targets: dict[str, Target] = {}
-        for name, value in node.entries:
-            wrong = check(name.text)
-            if wrong:
-                self._error(name, wrong)
-                continue
-            target = self._target(name.text if key == "columns" else "", value, fields)
-            if target is not None:
-                targets[name.text] = target
-        return targets
-
-    def _target(self, column: str, node: YamlNode, fields: dict[str, SourceField]) -> Target | None:
-        if node.kind == "scalar":
-            return self._expression(column, node, fields)
-        if node.kind == "map" and set(node.index) == {"const"}:
-            return self._const(column, node.index["const"])
-        if node.kind == "map" and {"map", "of"} <= set(node.index) <= {"map", "of", "default"}:
-            return self._map(column, node, fields)
-        self._error(node, "write an expression, {const: value} or {map: {...}, of: expression, default: ...}")
-        return None
-
-    def _expression(self, column: str, node: YamlNode, fields: dict[str, SourceField]) -> Rename | Sql | None:
-        text = node.text.strip()
-        lead = len(node.text) - len(node.text.lstrip())
-        try:
-            checked = check_expression(text, fields, self._connection)
-        except ExpressionError as error:
-            self._error(node, error.detail, lead + error.offset)
-            return None
-        wanted = _TYPES.get(column)
-        if wanted and not checked.type.startswith(wanted):
-            message = f"{column} cannot be a {checked.type}; it takes {', '.join(wanted)}"
-            self._error(node, message, lead + checked.tree.start)
-        if checked.tree.kind == "name":
-            return Rename(checked.fields[0])
-        return Sql(text, checked.query, checked.fields)
-
-    def _const(self, column: str, node: YamlNode) -> Const | None:
-        value = node.value
-        if node.kind != "scalar" or value is None:
-            self._error(node, "const must be a text, number, true or false")
-            return None
-        self._choice(column, node)
-        return Const(value)
-
-    def _map(self, column: str, node: YamlNode, fields: dict[str, SourceField]) -> ValueMap | None:
-        table, of, default = node.index["map"], node.index["of"], node.index.get("default")
-        if table.kind != "map" or not table.entries:
-            self._error(table, "map must be a mapping of source values to canonical values")
-            return None
-        for _, value in table.entries:
-            if value.kind != "scalar":
-                self._error(value, "a map's value must be a text")
-            elif value.value is not None:
-                self._choice(column, value)
-        refuse = default is None or default.text == "refuse"
-        if default is not None and not refuse and default.value is not None:
-            self._choice(column, default)
-        source = self._expression("", of, fields)
-        if source is None:
-            return None
-        found = {k.text: None if v.value is None else v.text for k, v in table.entries}
-        return ValueMap(
-            source,
-            found,
-            None if refuse or default is None or default.value is None else default.text,
-            refuse,
-        )
-
-    def _choice(self, column: str, node: YamlNode) -> None:
-        allowed = _CHOICES.get(column)
-        if allowed is not None and node.text not in allowed:
-            shown = ", ".join(sorted(allowed)) if len(allowed) < 40 else "the codes of ISO 4217"
-            self._error(node, f"{column} '{node.text}' is none of {shown}")
-
-
-def _canonical_column(name: str) -> str | None:
-    if name in NATIVE_COLUMNS:
-        return None
-    return f"{name} is not a canonical column; there are {', '.join(sorted(NATIVE_COLUMNS))}"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -43,8 +43,6 @@ from txmon.store.warehouse.catalog import Mark
 from txmon.store.warehouse.check import Damage
 from txmon.store.warehouse.files import REMEDY, File
 from txmon.store.warehouse.gate import Gate
-
-STEP_EVENTS = 100_000
 
 
 def _never() -> bool:
@@ -196,7 +194,7 @@ class Warehouse:
                 work = erased.touched(store, self._mark.seq, upto)
                 if work is not None:
                     self._erase(store, work)
-            for step in _steps(journal.read(store, self._mark.seq + 1, upto)):
+            for step in split.steps(journal.read(store, self._mark.seq + 1, upto)):
                 self._step(store, step)
                 applied()
                 if enough():
@@ -385,17 +383,3 @@ class Warehouse:
             self.close()
         else:
             self.abandon()
-
-
-def _steps(entries: Iterable[Entry]) -> Iterator[list[Entry]]:
-    """Cut journal rows into steps of about STEP_EVENTS events."""
-    step: list[Entry] = []
-    size = 0
-    for entry in entries:
-        step.append(entry)
-        size += entry.event_count
-        if size >= STEP_EVENTS:
-            yield step
-            step, size = [], 0
-    if step:
-        yield step

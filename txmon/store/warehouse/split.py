@@ -1,8 +1,8 @@
-"""Turns rows of the journal into tables of events, one a day. Owns no file."""
+"""Cuts the journal into steps, and rows of it into tables of events, one a day. Owns no file."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, timedelta
 
 import numpy as np
@@ -12,8 +12,23 @@ from txmon.store import journal
 from txmon.store.journal import Entry
 from txmon.store.warehouse import layout
 
+STEP_EVENTS = 100_000
 _DAY_US = 86_400_000_000
 _EPOCH = date(1970, 1, 1)
+
+
+def steps(entries: Iterable[Entry]) -> Iterator[list[Entry]]:
+    """Cut journal rows into steps of about STEP_EVENTS events."""
+    step: list[Entry] = []
+    size = 0
+    for entry in entries:
+        step.append(entry)
+        size += entry.event_count
+        if size >= STEP_EVENTS:
+            yield step
+            step, size = [], 0
+    if step:
+        yield step
 
 
 def events_of(entries: Sequence[Entry]) -> pa.Table:
