@@ -23,7 +23,7 @@ from txmon.store import Store
 from txmon.store.schema import metadata
 
 TXMON = [sys.executable, "-c", "from txmon.cli import main; main()"]
-LONG_S = 300.0  # only an end, never a measure
+LONG_S = 900.0  # only an end, never a measure
 Rows = list[dict[str, Any]]
 
 
