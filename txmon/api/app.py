@@ -18,7 +18,19 @@ from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
 import txmon
-from txmon.api import alerts, findings, links, people, proposals, quarantine, rules, signin, system, webhooks
+from txmon.api import (
+    alerts,
+    dismissals,
+    findings,
+    links,
+    people,
+    proposals,
+    quarantine,
+    rules,
+    signin,
+    system,
+    webhooks,
+)
 from txmon.api.adyen import Adyen
 from txmon.api.bulk import Bulk
 from txmon.api.context import Exchange, Parts, RawHandler, Receive, Scope, Send, Service
@@ -41,7 +53,9 @@ from txmon.settings import Settings
 from txmon.store.access import Access
 from txmon.store.audit import AuditLog
 
-_MODULES = (alerts, findings, rules, quarantine, proposals, people, links, webhooks, signin, system)
+_MODULES = (
+    alerts, dismissals, findings, rules, quarantine, proposals, people, links, webhooks, signin, system,
+)  # fmt: skip
 
 
 class App:
@@ -53,6 +67,7 @@ class App:
 
     def __init__(self, parts: Parts) -> None:
         parts.access.proposals.on(alerts.DISMISSAL, alerts.dismissed)
+        parts.access.proposals.on(dismissals.KIND, dismissals.dismissed)
         keeper = Keeper(parts)
         feeds, submitter = Feeds(parts.settings.feed), Submitter(parts)
         self._live, self._identity = Live(parts), parts.identity

@@ -11,6 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 from fastapi import APIRouter, Response
 
+from txmon.api import dismissals
 from txmon.api.changes import change
 from txmon.api.context import Exchange, Parts
 from txmon.api.pages import cached, key_of, page, plain
@@ -128,6 +129,9 @@ def _decide(parts: Parts, exchange: Exchange, proposal_id: str, decision: Decisi
             answer["outcome"] = fixed(parts, exchange, settled.body, settled.id)
         except StoreConflict as error:
             answer["outcome"] = {"state": "unchanged", "detail": error.detail}
+    if decision.approve and settled.kind == dismissals.KIND:
+        with parts.store.read() as conn:
+            answer["outcome"] = dismissals.outcome(conn, settled)
     if config is not None:
         activate(parts, settled, config)
         answer["outcome"] = {"state": "warming", "config": config.id}

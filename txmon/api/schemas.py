@@ -204,6 +204,7 @@ SCHEMAS: dict[str, Schema] = {
     "Read": _READ, "Link": _LINK, "Webhook": thing(**_WEBHOOK_FIELDS), "Delivery": _DELIVERY,
     "Problem": _PROBLEM,
 }  # fmt: skip
+_RESULT = {"type": "string", "enum": ["proposed", "not_found", "conflict", "transition"]}
 _MADE = thing(key_id=TEXT, token=TEXT | {"description": "shown this once"}, proposal_id=maybe(TEXT))
 # route -> status -> schema of its answers that are no errors
 ANSWERS: dict[str, dict[int, Schema]] = {
@@ -216,6 +217,12 @@ ANSWERS: dict[str, dict[int, Schema]] = {
     "PATCH /v1/alerts/{alert_id}": {
         200: thing(alert_id=TEXT, state=TEXT, version=WHOLE),
         202: thing(proposal_id=TEXT, alert_id=TEXT, state=TEXT),
+    },
+    "POST /v1/alerts:dismiss": {
+        202: thing(
+            proposal_id=TEXT,
+            results=many(thing(alert_id=TEXT, result=_RESULT, state=maybe(TEXT), version=maybe(WHOLE))),
+        )
     },
     "GET /v1/hits": {200: paged(ref("Hit"))},
     "GET /v1/entities": {200: paged(thing(entity=TEXT, alerts={"type": "object"}))},

@@ -39,8 +39,8 @@ Role = Literal["ingest", "analyst", "approver", "safeguarding", "auditor", "coal
 KeyScope = Literal["ingest", "explain", "read", "admin"]
 ProposalState = Literal["pending", "approved", "rejected", "withdrawn"]
 ProposalKind = Literal[
-    "grant", "rule_activation", "quarantine_fix", "alert_dismissal", "erasure", "list_change",
-    "suppression", "protect_clearing",
+    "grant", "rule_activation", "quarantine_fix", "alert_dismissal", "bulk_dismissal", "erasure",
+    "list_change", "suppression", "protect_clearing",
 ]  # fmt: skip
 
 Named = Annotated[
@@ -140,6 +140,26 @@ class Transition(Given):
 
     state: Literal["in_review", "escalated", "dismissed"]
     reason: Reason | None = None
+
+
+class Seen(Given):
+    """An alert in the version that was read."""
+
+    alert_id: Word
+    version: int = Field(ge=0, le=2**31)
+
+
+class Dismissals(Given):
+    """Alerts to be dismissed for one reason; each once, of one entity and mode."""
+
+    alerts: list[Seen] = Field(min_length=1, max_length=500)
+    reason: Reason
+
+    @model_validator(mode="after")
+    def _once(self) -> Dismissals:
+        if len({each.alert_id for each in self.alerts}) < len(self.alerts):
+            raise PydanticCustomError("twice", "an alert is named twice; name each once")
+        return self
 
 
 class Activation(Given):

@@ -74,6 +74,9 @@ TABLE: tuple[Entry, ...] = (
     _entry("GET /v1/alerts/stream", READ, _READERS, "Alerts as they open and grow", raw=True),
     _entry("GET /v1/alerts/{alert_id}", READ, _READERS, "An alert with what it rests on"),
     _entry("PATCH /v1/alerts/{alert_id}", READ, _WORKERS, "Move an alert to another state", people=True),
+    _entry(
+        "POST /v1/alerts:dismiss", READ, _WORKERS, "Propose to dismiss many alerts", people=True
+    ),
     _entry("GET /v1/hits", EXPLAIN, _READERS, "List hits"),
     _entry("GET /v1/entities", READ, _READERS, "Reporting entities and how many alerts they have"),
     # rules

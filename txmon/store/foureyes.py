@@ -33,6 +33,7 @@ KINDS: dict[str, frozenset[str]] = {
     "rule_activation": frozenset({"approver"}),
     "quarantine_fix": frozenset({"approver"}),
     "alert_dismissal": frozenset({"approver"}),
+    "bulk_dismissal": frozenset({"approver"}),
     "erasure": frozenset({"approver"}),
     "list_change": frozenset({"approver"}),
     "suppression": frozenset({"approver"}),
