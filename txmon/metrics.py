@@ -35,7 +35,7 @@ _FAST = (0.0002, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.25
 _SLOW = (0.01, 0.05, 0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
 _SIZES = (1, 4, 16, 64, 256, 1024, 4096, 16_384, 65_536)
 _SEVERITIES = ("low", "medium", "high", "critical")
-_READY = ("starting", "stopping", "store", "disk", "queue", "engine", "sources", "config")
+_READY = ("starting", "stopping", "store", "disk", "queue", "engine")
 _RULES, _TYPOLOGIES = 1000, 100
 
 

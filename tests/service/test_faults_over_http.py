@@ -118,5 +118,6 @@ def test_an_engine_that_cannot_go_on(
     status, answer = process.post(pay("b"))
     assert (status, answer["code"]) == (503, "unavailable")
     until(lambda: process.sample('txmon_ready{reason="engine"}') == 0)
+    assert process.sample('txmon_store_failures_total{kind="store_corrupt"}') == 1
     process.stop.set()
     assert not process.ended()["clean"]

@@ -249,6 +249,7 @@ def test_one_sender_whose_work_cannot_be_stored_does_not_fail_the_others(simple:
     first, bad, last = answers.wait()
     assert isinstance(bad, Exception)
     assert "before the stored one" in str(bad)
+    assert metric(service, "txmon_store_failures_total", kind="conflict") == 1
     assert not isinstance(first, Exception)
     assert not isinstance(last, Exception)
     assert (first.accepted, last.accepted) == (1, 1)

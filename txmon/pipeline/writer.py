@@ -26,6 +26,7 @@ from txmon.errors import (
     SourceError,
     Stopping,
     StoreCorrupt,
+    StoreError,
     StoreFatal,
     StoreUnavailable,
     TxmonError,
@@ -227,6 +228,8 @@ class Writer:
             # the engine may be ahead of the journal: it must forget the batch
             p.log.error("batch.failed", events=sum(job.size for job in jobs), exc_info=error)
             if len(jobs) == 1 or isinstance(error, StoreCorrupt):
+                if isinstance(error, StoreError):
+                    p.measure.store_failed(error.code)
                 self._fail(jobs, error)
                 if isinstance(error, StoreCorrupt):
                     raise
