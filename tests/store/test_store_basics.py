@@ -306,6 +306,8 @@ def test_messages_wait_in_order_until_they_are_sent(store: Store) -> None:
         assert outbox.forget(tx, 15) == 2
         with pytest.raises(InputError, match="'lost'"):
             outbox.mark(tx, [2], "lost")
+        assert outbox.forget(tx, 15, 15) == 3  # nobody is there who sends them
+        assert outbox.forget(tx, 99, 99) == 0  # the newest stays: numbers go on behind it
 
 
 def test_answers_are_kept_for_their_owner_until_they_are_old(store: Store) -> None:

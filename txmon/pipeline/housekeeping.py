@@ -18,7 +18,7 @@ from txmon.store import Tx, answers, outbox
 from txmon.store.schema import alerts
 
 _ROUND_S, _MINUTE_US, _HOUR_US = 1.0, 60_000_000, 3_600_000_000
-_SENT_KEPT_US = 7 * 24 * _HOUR_US
+_SENT_KEPT_US, _WAITING_KEPT_US = 7 * 24 * _HOUR_US, 30 * 24 * _HOUR_US
 _SEVERITIES = ("low", "medium", "high", "critical")
 Chore = Callable[[], None]
 
@@ -116,7 +116,7 @@ class Housekeeping:
     def _forget_old(self, tx: Tx) -> None:
         now = self._service.doors.clock.now_us()
         answers.expire(tx, now - self._service.settings.idempotency_hours * _HOUR_US)
-        outbox.forget(tx, now - _SENT_KEPT_US)
+        outbox.forget(tx, now - _SENT_KEPT_US, now - _WAITING_KEPT_US)
 
 
 def _size(paths: Iterable[Path]) -> int:

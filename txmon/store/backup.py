@@ -24,14 +24,14 @@ from sqlalchemy.engine import make_url
 
 from txmon.clock import Clock, RandomBytes
 from txmon.errors import InputError, StoreCorrupt, StoreUnavailable
-from txmon.store import dialects
+from txmon.store import dialects, outbox
 from txmon.store.db import ERASURES_FILE, HEADS_FILE, Marks, Store, make_folder, read_marks
 from txmon.store.erase import Outcome, reapply
 from txmon.store.heads import HeadLine, read_lines
-from txmon.store.outbox import PENDING
-from txmon.store.schema import answers, outbox
+from txmon.store.schema import answers
 
 MANIFEST, DUMP = "manifest.json", "txmon.dump"
+_EVER_US = 1 << 62
 _PAGES = 1024  # copied between two looks at whether the source changed
 
 
@@ -165,7 +165,7 @@ def restore(
             raise StoreCorrupt(f"{source} ends at another row than its manifest says; take another backup")
         with store.write() as tx:
             tx.conn.execute(sa.delete(answers))
-            tx.conn.execute(sa.delete(outbox).where(outbox.c.state != PENDING))
+            outbox.forget(tx, _EVER_US)
         return reapply(store)
 
 

@@ -97,11 +97,15 @@ def mark(tx: Tx, numbers: Iterable[int], state: str) -> None:
         )
 
 
-def forget(tx: Tx, before_us: int) -> int:
-    """Drop messages that were sent or given up and are older than a time; returns how many.
+def forget(tx: Tx, before_us: int, waiting_before_us: int = 0) -> int:
+    """Drop messages that were sent or given up, or wait, and are older than a time; returns how many.
 
     The newest stays, so that numbers go on behind it after a restart: receivers count on them.
+
+    Args:
+        waiting_before_us: of those that wait, since nobody is there who sends them.
     """
     newest = sa.select(sa.func.max(outbox.c.id)).scalar_subquery()
-    old = (outbox.c.state != PENDING, outbox.c.created_us < before_us, outbox.c.id < newest)
+    sent = sa.and_(outbox.c.state != PENDING, outbox.c.created_us < before_us)
+    old = (sa.or_(sent, outbox.c.created_us < waiting_before_us), outbox.c.id < newest)
     return tx.conn.execute(sa.delete(outbox).where(*old)).rowcount

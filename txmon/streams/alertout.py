@@ -9,10 +9,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
-from txmon.errors import SourceError, TxmonError
+from txmon.errors import SourceError
 from txmon.pipeline.writer import Log
 from txmon.store import Store, Tx, offsets, outbox
 from txmon.store.outbox import Stored
@@ -56,23 +57,21 @@ class AlertOut:
 
     def _run(self) -> None:
         while not self._stop.is_set():
-            publisher = KafkaPublisher(self._s.address)
             try:
-                while not self._stop.is_set():
-                    if not self.round(publisher):
-                        self._stop.wait(_PAUSE_S)
-            except TxmonError as error:
-                self.problem = error.code
+                with closing(KafkaPublisher(self._s.address)) as publisher:
+                    while not self._stop.is_set():
+                        if not self.round(publisher):
+                            self._stop.wait(_PAUSE_S)
+            except Exception as error:  # whatever it is, the store being away too: alerts wait in the outbox
+                self.problem = getattr(error, "code", "internal")
                 self._log.warning("publish.failed", exc_info=error)
                 self._stop.wait(_PROBLEM_PAUSE_S)
-            finally:
-                publisher.close()
 
     def round(self, publisher: KafkaPublisher) -> int:
         """Publish what waits, up to a few hundred; returns how many were taken by the broker.
 
         Raises:
-            SourceError: the broker took none. StoreError: how far it is could not be stored.
+            SourceError: the broker took none. StoreError, TimeoutError: how far it is could not be stored.
         """
         with self._s.store.read() as conn:
             after = offsets.get(conn, self._name).get(_PARTITION, 0)
