@@ -21,11 +21,14 @@ import pyarrow.parquet as pq
 
 from txmon.bench.data import Shape, Stream
 from txmon.bench.load import bodies_of
+from txmon.bench.memory import memory
 from txmon.bench.workload import write_stream
 from txmon.clock import monotonic_s
 from txmon.errors import StateError
 
 Say = Callable[[str], None]
+_MEMORY_EVENTS = 100_000  # what the growth of arrays leaves empty is a small part then
+_LEAST_S = 0.05  # of what is told apart from how starts differ
 _RECOVERED = b'"engine.recovered"'
 
 
@@ -45,6 +48,8 @@ def measure(events: int, folder: Path, say: Say) -> dict[str, Any]:
     Raises:
         StateError: a command failed.
     """
+    say("measuring memory")
+    held = memory(min(events, _MEMORY_EVENTS))
     say(f"making {events:,} events")
     folder.mkdir(parents=True, exist_ok=True)
     write_stream(Stream(Shape.scaled(events)), folder / "events.parquet")
@@ -89,6 +94,7 @@ def measure(events: int, folder: Path, say: Say) -> dict[str, Any]:
 
     return {
         "events": stored,
+        "memory": held,
         "bytes": {
             "sent": round(lines.stat().st_size / events, 1),
             "journal": round(_bytes(store, "txmon.db*") / stored, 1),
@@ -104,7 +110,7 @@ def measure(events: int, folder: Path, say: Say) -> dict[str, Any]:
         },
         "events_per_second": {
             "load": round(stored / max(loaded.seconds - loaded.ready_s, 1e-3)),
-            "read_again": round(stored / max(anew.ready_s - loaded.ready_s, 1e-3)),
+            "read_again": round(stored / max(anew.ready_s - loaded.ready_s, _LEAST_S)),
             "verify": rate(verified),
             "backup": rate(copied),
             "restore": rate(restored),
@@ -154,4 +160,10 @@ def lines_of(found: dict[str, Any]) -> list[str]:
         ("events_per_second", "events/s"), ("cpu_us_per_event", "us of processor an event"),
     ):  # fmt: skip
         out += [f"{name.replace('_', ' '):<18} {value:>12,} {unit}" for name, value in found[title].items()]
+    held = found["memory"]
+    out += [
+        f"{group['key']:<22} {group['bytes_per_event']:>8,} bytes an event for {group['days']:g} days"
+        for group in held["groups"]
+    ]
+    out.append(f"memory: {held['bytes_per_event_a_day']:,} bytes for each event a day, and keys")
     return out

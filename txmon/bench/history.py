@@ -55,11 +55,11 @@ def run_history(events: int, pack: Path) -> History:
     warm_up(lambda _: None)
     context = Context(load_feed(FEED), Tokeniser(KEY), Rates("EUR"))
     for batch in Stream(Shape.scaled(2_000)).batches(1_000):
-        Scorer(plan).apply(_canonical(batch, context))
+        Scorer(plan).apply(canonical_rows(batch, context))
     scorer = Scorer(plan)
     costs: list[tuple[float, float]] = []
     for batch in Stream(Shape.scaled(events)).batches(ROWS):
-        table = _canonical(batch, context)
+        table = canonical_rows(batch, context)
         started, cpu = monotonic_s(), time.process_time()
         scorer.apply(table)
         wall, cpu = monotonic_s() - started, time.process_time() - cpu
@@ -69,7 +69,7 @@ def run_history(events: int, pack: Path) -> History:
     return History(events, wall, cpu, *_bytes(scorer, events), peak_rss_mb())
 
 
-def _canonical(batch: pa.Table, context: Context) -> pa.Table:
+def canonical_rows(batch: pa.Table, context: Context) -> pa.Table:
     """Canonical events, as the native feed makes them."""
     columns = {name: batch.column(name).combine_chunks() for name in batch.column_names}
     return canonical(columns, len(batch), context, Faults(len(batch)))
