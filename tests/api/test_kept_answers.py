@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from apikit import Api, large, opened, pay, problem
-from servicekit import events_stored, failing_commits, rows_of, until
+from servicekit import events_stored, failing_commits, rows_of, store_away, until
 
 from txmon.store.schema import answers
 
@@ -44,6 +44,16 @@ def test_an_answer_outlives_the_process(tmp_path: Path) -> None:
         assert send(api, key, pay("o-1"), again).content == first.content
         problem(send(api, key, pay("o-2"), again), 422, "idempotency_mismatch")
         assert len(events_stored(api.service)) == 1
+
+
+def test_a_store_that_was_away_at_the_first_key_is_asked_again(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    back = store_away(monkeypatch)
+    refused = send(api, api.worker("ingest"), pay("a-1"), "away")
+    back.set()
+    assert refused.status_code == 503, refused.text
+    assert send(api, api.worker("ingest"), pay("a-1"), "away").status_code == 200
 
 
 def test_fifty_at_once_with_one_key_are_one_event(api: Api) -> None:

@@ -205,7 +205,7 @@ class Keeper:
 
     async def _know_the_stored(self) -> None:
         """Read once which keys the store knows."""
-        if self._loading is None:
+        if self._loading is None or (self._loading.done() and not self._loaded):
             self._loading = asyncio.ensure_future(asyncio.to_thread(self._load))
         if not self._loaded:
             stored = await asyncio.shield(self._loading)
