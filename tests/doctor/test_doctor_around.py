@@ -20,7 +20,7 @@ import pytest
 import railkit
 from brokerkit import running_broker
 from doctorkit import Look, Place, made
-from hookserver import receiver
+from hookserver import certificate, receiver
 from issuerkit import Issuer, serving, usual_keys
 from txkit import START_US, write_pack
 
@@ -268,6 +268,21 @@ def test_receivers_of_webhooks(look: Look, place: Place, tmp_path: Path) -> None
         assert states(look("reach.webhooks", environ, answer_s=5)) == ["warn", "warn", "ok"]
 
 
+def test_a_receiver_whose_certificate_nobody_knows(look: Look, place: Place, tmp_path: Path) -> None:
+    key = tmp_path / "hook.key"
+    key.write_text("ab" * 32)
+    key.chmod(0o600)
+    with receiver(certificate(tmp_path, "localhost").server) as there, place.writing() as store:
+        with store.write() as tx:
+            url = f"https://localhost:{there.port}/secret-path"
+            endpoints.add(tx, load_master(key), Wanted(url, loopback=True), by="test")
+        environ = {"TXMON_WEBHOOK_KEY_FILE": str(key), "TXMON_WEBHOOK_TEST_LOOPBACK": "true"}
+        found, _ = look("reach.webhooks", place.environ | environ, answer_s=20)
+        assert (found.status, "certificate is not accepted" in found.found) == ("fail", True)
+        assert there.state.sni == ["localhost"]
+        assert there.state.got == []
+
+
 def test_the_database_server(look: Look, place: Place, database: Place) -> None:
     assert states(look("reach.database", place.environ)) == ["skipped"]
     [found] = look("reach.database", database.environ)
@@ -382,6 +397,36 @@ def test_exit_codes_and_the_report(
     printed = capsys.readouterr().out
     assert "store.opens" in printed
     assert " -> " in printed
+
+
+def test_no_secret_is_shown(
+    place: Place, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    environ, secrets = dict(place.environ), [key.token for key in place.people]
+    for number, name in enumerate(
+        ("KEY_FILE", "WEBHOOK_KEY_FILE", "STRIPE_SECRET_FILE", "ADYEN_HMAC_FILE", "OIDC_CLIENT_SECRET_FILE")
+    ):
+        path = tmp_path / name
+        path.write_text(f"{number}deadbeef" * 7)
+        path.chmod(0o644 if number % 2 else 0o600)
+        environ[f"TXMON_{name}"], secrets = str(path), [*secrets, f"{number}deadbeef"]
+    options = tmp_path / "kafka.conf"
+    options.write_text("sasl.password=hunter2\nno.such.setting=hunter3\n")
+    options.chmod(0o600)
+    environ |= {
+        "TXMON_SOURCE_URL": f"kafka://{NOWHERE}/t?config={options}", "TXMON_ALERTS_URL": "kafka://me:hunter4@host:9/t",
+        "TXMON_RULES": str(write_pack(tmp_path / "rules", RULE)), "TXMON_OIDC_ISSUER": "https://me:hunter5@issuer.test",
+    }  # fmt: skip
+    secrets += ["hunter2", "hunter3", "hunter4", "hunter5"]
+    for more in (
+        {},
+        {"TXMON_STORE": f"postgresql+psycopg://txmon:hunter6@{NOWHERE}/txmon"},
+        {"TXMON_ENV": "production"},
+    ):
+        code, report = command(monkeypatch, capsys, environ | more)
+        assert code == 1
+        text = json.dumps(report)
+        assert [secret for secret in [*secrets, "hunter6"] if secret in text] == []
 
 
 def test_the_page_has_the_table() -> None:

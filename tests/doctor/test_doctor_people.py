@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import time
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 import sqlalchemy as sa
 import yaml
 from doctorkit import Fixed, Look, Place
+from hookserver import certificate
 from txkit import DAY, START_US, event, table, write_pack
 
 from txmon.model.keys import ensure_key
@@ -99,6 +101,21 @@ def test_files_of_secrets(look: Look, tmp_path: Path) -> None:
         os.chown(closed, 12345, 12345)
         [found] = bad(look("keys.files", {"TXMON_WEBHOOK_KEY_FILE": str(closed)}))
         assert "12345" in found.found
+
+
+def test_the_certificate_of_the_service(look: Look, tmp_path: Path) -> None:
+    assert states(look("keys.certificate")) == ["skipped"]
+    certificate(tmp_path, "txmon.test")  # for ten years
+    environ = {
+        "TXMON_TLS_CERT_FILE": str(tmp_path / "txmon.test.pem"),
+        "TXMON_TLS_KEY_FILE": str(tmp_path / "txmon.test.key"),
+    }
+    assert states(look("keys.certificate", environ)) == ["ok"]
+    end = time.time_ns() // 1000 + 3650 * DAY
+    assert states(look("keys.certificate", environ, clock=Fixed(end - 5 * DAY))) == ["warn"]
+    assert states(look("keys.certificate", environ, clock=Fixed(end + DAY))) == ["fail"]
+    (tmp_path / "txmon.test.pem").write_text("none")
+    assert states(look("keys.certificate", environ)) == ["fail"]
 
 
 def test_keys_that_end_soon_ended_or_were_never_exchanged(look: Look, place: Place) -> None:

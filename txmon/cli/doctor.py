@@ -13,20 +13,19 @@ from typing import Annotated
 
 import typer
 
+from txmon.cli.options import Json, Place
+
 app = typer.Typer(rich_markup_mode=None)
 
 
 @app.command()
 def doctor(
-    store: Annotated[
-        str | None,
-        typer.Option("--store", help="Folder or address of the store; else TXMON_STORE, else `store`."),
-    ] = None,
+    store: Place = None,
     settings: Annotated[
         Path | None,
         typer.Option("--settings", help="TOML file of settings.", exists=True, dir_okay=False),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on the last line.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Look at everything the service stands on, also while it runs; exit 1 if a check fails."""
     from txmon.clock import SystemClock, random_bytes

@@ -10,9 +10,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
+from cryptography import x509
+
 from txmon.clock import rfc3339
 from txmon.doctor.ground import Ground
-from txmon.doctor.report import FAIL, OK, WARN, Finding
+from txmon.doctor.report import FAIL, OK, SKIPPED, WARN, Finding
 from txmon.model.keys import load_key
 from txmon.settingfaults import PREFIX, SECRET_FILES, production_faults
 from txmon.store.access import list_keys, list_people
@@ -112,6 +114,28 @@ def _owned(label: str, path: Path) -> Iterator[Finding]:
     if owner not in (os.geteuid(), 0):
         text = f"{label}: {path} belongs to user {owner}, this is {os.geteuid()}"
         yield Finding(WARN, text, "let the service run as its owner, and this command too")
+
+
+def certificate(ground: Ground) -> Iterator[Finding]:
+    """Look when the service's own certificate ends."""
+    path = ground.settings.tls_cert_file
+    if path is None:
+        yield Finding(SKIPPED, "TXMON_TLS_CERT_FILE is not set")
+        return
+    try:
+        found = x509.load_pem_x509_certificates(path.read_bytes())[0]
+    except ValueError:
+        yield Finding(FAIL, f"{path} holds no certificate", "give a chain in PEM, the service's own first")
+        return
+    end = found.not_valid_after_utc
+    left_us = int(end.timestamp() * 1e6) - ground.clock.now_us()
+    text = f"{path} ends {end:%Y-%m-%d}"
+    if left_us <= 0:
+        yield Finding(FAIL, text, "renew it, and start the service again")
+    elif left_us < _SOON_US:
+        yield Finding(WARN, text, "renew it, and start the service again")
+    else:
+        yield Finding(OK, text)
 
 
 def api_keys(ground: Ground) -> Iterator[Finding]:

@@ -78,14 +78,15 @@ def issuer(ground: Ground) -> Iterator[Finding]:
     fetch = Fetch(
         min(s.oidc_timeout_ms / 1000, ground.answer_s), ca_file=s.oidc_ca_file, loopback=s.oidc_test_loopback
     )
+    name = s.shown()["oidc_issuer"]  # a mistaken one may hold a password
     asked = Issuer(s.oidc_issuer, fetch, Policy(s.oidc_algorithms), _Silent())
     try:
         asyncio.run(_keys(asked, s.oidc_algorithms[0]))
     except IssuerUnavailable as error:
-        text = f"{s.oidc_issuer}: {error.detail} ({error.reason})"
+        text = f"{name}: {error.detail} ({error.reason})"
         yield Finding(FAIL, text, "compare TXMON_OIDC_ISSUER with its discovery page; open the way to it")
         return
-    yield Finding(OK, f"{s.oidc_issuer} names itself, its keys can be used")
+    yield Finding(OK, f"{name} names itself, its keys can be used")
 
 
 async def _keys(asked: Issuer, algorithm: str) -> None:

@@ -75,10 +75,11 @@ def _findings(check: Check, ground: Ground) -> tuple[Finding, ...]:
         found += check.look(ground)
     except TxmonError as error:
         text, _, remedy = str(error).partition("; ")
-        found.append(Finding(FAIL, text, remedy or "see the text"))
+        found.append(Finding(FAIL, text, remedy or "correct it; docs/operations.md"))
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
-        found.append(Finding(FAIL, f"{where}{error.strerror or type(error).__name__}", "see the text"))
+        text = f"{where}{error.strerror or type(error).__name__}"
+        found.append(Finding(FAIL, text, "the service's user must be able to, and should run this command"))
     return tuple(found) or (Finding(OK, "nothing to look at"),)
 
 

@@ -43,6 +43,9 @@ def opens(ground: Ground) -> Iterator[Finding]:
         text = f"there is no store in {place} yet"
         yield Finding(WARN, text, "name its folder with --store, or make it: `txmon keys bootstrap`")
         return
+    if not ground.settings.store_is_database and (owner := ground.folder.stat().st_uid) != os.geteuid():
+        text = f"{place} belongs to user {owner}, this is user {os.geteuid()}"
+        yield Finding(WARN, text, "run this, and every command on the store, as the service's user")
     with ground.store.read() as conn:
         revision = conn.execute(sa.text("select version_num from alembic_version")).scalar()
     marks = ground.store.marks

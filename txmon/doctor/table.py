@@ -18,6 +18,7 @@ CHECKS: tuple[Check, ...] = (
     Check("clock.database", "the clock against the database server's", clocks.against_database, True),
     Check("keys.card", "key of card tokens: there, closed, the one that the store knows", keys.card_key),
     Check("keys.files", "files of secrets: there, closed to others, not empty", keys.secret_files),
+    Check("keys.certificate", "end of the service's own certificate", keys.certificate),
     Check("keys.api", "API keys that expire soon or were never exchanged", keys.api_keys, True),
     Check("keys.four_eyes", "two people can decide", keys.four_eyes, True),
     Check("rules.files", "rule files load", rules.files),
