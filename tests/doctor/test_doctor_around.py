@@ -294,7 +294,7 @@ def test_the_database_server(look: Look, place: Place, database: Place) -> None:
 
 
 @contextmanager
-def serving_txmon(place: Place, folder: Path, *words: str) -> Iterator[str]:
+def serving_txmon(place: Place, folder: Path) -> Iterator[str]:
     """A real `txmon serve`; gives its port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -306,9 +306,7 @@ def serving_txmon(place: Place, folder: Path, *words: str) -> Iterator[str]:
         | {"TXMON_RULES": str(pack)}
     )
     with (folder / "txmon.log").open("wb") as log:
-        process = subprocess.Popen(
-            [*TXMON, "serve", "--port", port, *words], env=environ, stdout=log, stderr=log
-        )
+        process = subprocess.Popen([*TXMON, "serve", "--port", port], env=environ, stdout=log, stderr=log)
     try:
         end = time.monotonic() + LONG_S
         while time.monotonic() < end and process.poll() is None:
@@ -344,13 +342,12 @@ def test_beside_a_running_service(
         assert code == 0
         assert {c["check"]: c["status"] for c in report["checks"]}["store.writer"] == "ok"
         assert (Path(place.url) / "heads.log").read_bytes().startswith(before)
-    with serving_txmon(place, tmp_path, "--host", "127.0.0.1") as port:
         monkeypatch.setattr(
             httpx.Client,
             "get",
             lambda self, path: httpx.Response(503, json={"ready": False, "reasons": ["disk"]}),
         )
-        [found] = look("reach.service", place.environ | {"TXMON_PORT": port})
+        [found] = look("reach.service", environ)
         assert (found.status, "disk" in found.found) == ("fail", True)
 
 
