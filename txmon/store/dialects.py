@@ -31,6 +31,7 @@ DATABASE_FILE, LOCK_FILE = "txmon.db", "txmon.lock"
 BUSY_MS = 10_000
 _CHECKPOINT_PAGES = 4000  # 16 MiB of log between checkpoints: bulk loads sync the database file less often
 _ADVISORY_KEY = 0x74786D6F6E000001
+_HANDOVER = "3s"
 _FATAL_SQLITE = ("disk is full", "disk i/o error", "readonly database")
 _CORRUPT_SQLITE = ("malformed", "not a database", "corrupt")
 # classes of SQLSTATE: insufficient resources (disk full, out of memory), system error, internal error
@@ -141,15 +142,22 @@ class FolderLock:
 def lock_session(connection: sa.Connection) -> None:
     """Make a PostgreSQL session the writer; the lock ends with the session.
 
+    The server takes a moment to end the session of a process that has just stopped: it is waited for.
+
     Raises:
         WriterActive: another session has it.
     """
-    got = connection.execute(sa.text("select pg_try_advisory_lock(:key)"), {"key": _ADVISORY_KEY}).scalar()
-    connection.commit()
-    if not got:
+    try:
+        connection.execute(sa.text(f"set local lock_timeout = '{_HANDOVER}'"))
+        connection.execute(sa.text("select pg_advisory_lock(:key)"), {"key": _ADVISORY_KEY})
+        connection.commit()
+    except DBAPIError as error:
+        connection.rollback()
+        if not isinstance(error.orig, psycopg.errors.LockNotAvailable):
+            raise
         raise WriterActive(
             "another session writes this database; stop that process, or open the store for reading"
-        )
+        ) from None
 
 
 def writer_session(connection: sa.Connection) -> str | None:
