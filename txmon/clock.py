@@ -63,6 +63,14 @@ def fraction(source: RandomBytes) -> float:
     return int.from_bytes(source(7), "big") / 2**56
 
 
+def resident_bytes() -> int:
+    """Return the resident memory of this process; 0 where the system does not tell."""
+    with contextlib.suppress(OSError):
+        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+        return pages * resource.getpagesize()
+    return 0
+
+
 def peak_rss_mb() -> float:
     """Return the largest resident memory of this process so far, in MiB.
 

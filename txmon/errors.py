@@ -8,6 +8,7 @@
     ├── RuleErrors       all the RuleErrors of a pack at once
     ├── StateError       a snapshot or state file cannot be used
     ├── SourceError      a broker or a followed file cannot be read from or written to now
+    ├── EngineLost       the process of the engine is gone; another one takes over
     ├── IssuerUnavailable  who signs tokens cannot be asked now
     ├── SignatureError   a message is not signed by the one it claims to come from
     ├── AuthError        a request does not say who sends it, or not credibly
@@ -131,6 +132,13 @@ class IssuerUnavailable(TxmonError):
     def again(self) -> IssuerUnavailable:
         """Return the same error for who asks next."""
         return IssuerUnavailable(self.detail, self.reason)
+
+
+class EngineLost(TxmonError):
+    """The process of the engine has ended by itself, or cannot be started."""
+
+    code = "engine_lost"
+    status = 503
 
 
 class StoreError(TxmonError):

@@ -64,6 +64,7 @@ HASHES = frozenset(("head", "pack_hash", "config_hash", "schema_hash"))
 IDS = frozenset(
     ("alert_id", "decision_id", "delivery_id", "endpoint_id", "identity", "key_id", "proposal_id")
 )
+PLACES = "txmon_places"  # of an exception: (file, line, function) it came through in another process
 _OWN = frozenset({"event", "level", "time", "error", "error_code", "where", "refused"})
 
 
@@ -228,8 +229,9 @@ def _without_text(_logger: Any, _method: str, event: _Event) -> _Event:
         event["error"] = type(found).__name__
         if isinstance(found, TxmonError):
             event["error_code"] = found.code
-        frames = traceback.extract_tb(found.__traceback__)[-8:]
-        event["where"] = [f"{_module(f.filename)}:{f.lineno}:{f.name}" for f in frames]
+        frames = [(f.filename, f.lineno, f.name) for f in traceback.extract_tb(found.__traceback__)]
+        frames += getattr(found, PLACES, [])
+        event["where"] = [f"{_module(path)}:{line}:{name}" for path, line, name in frames[-8:]]
     return event
 
 

@@ -208,6 +208,7 @@ class Metrics:
     queue_events = _plain(Gauge, "Events waiting for the engine")
     queue_limit = _plain(Gauge, "Events that may wait; more are refused")
     engine_seq = _plain(Gauge, "Last event the engine applied, counted from the first")
+    engine_resident_bytes = _plain(Gauge, "Memory of the engine's own process; 0 while it has none")
     detectors_warming = _plain(Gauge, "Detectors whose scores may not be trusted yet")
     rule_evaluations_total = _plain(Counter, "Events scored by the rules at work")
     ready = _family(

@@ -103,6 +103,7 @@ class Settings:
     metrics_open: bool = _set(True, "whether `/metrics` is served without a key")
     # pipeline
     queue_events: int = _set(50_000, "events that may wait for the engine before requests are refused", low=1)
+    engine_process: bool = _set(True, "whether the engine has a process of its own beside the service's")
     batch_events: int = _set(4096, "most events of one commit", low=1, high=1_000_000)
     event_tries: int = _set(3, "tries of an event that fails the engine before it is quarantined", low=1)
     snapshot_events: int = _set(100_000, "events between two snapshots of the engine", low=1)

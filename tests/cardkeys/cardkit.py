@@ -100,7 +100,11 @@ class Shop:
 
     def open(self, point: Fault = no_fault) -> Service:
         settings = Settings(
-            store=self.place, rules=self.rules, disk_free_bytes=0, state_dir=self.folder / "state"
+            store=self.place,
+            rules=self.rules,
+            disk_free_bytes=0,
+            state_dir=self.folder / "state",
+            engine_process=False,
         )
         doors = Doors(Now(), random.Random(1).randbytes, lambda _: None, Metrics(), self.log, point)
         key = load_key(self.key)

@@ -38,7 +38,7 @@ from crashkit import TXMON, acknowledged, make_streams
 
 HERE = Path(__file__).parent
 STEPS = (
-    "applied", "journaled", "hits_stored", "offsets_stored", "before_commit", "after_commit",
+    "submitted", "applied", "journaled", "hits_stored", "offsets_stored", "before_commit", "after_commit",
     "snapshot_copied", "snapshot_saved", "warehouse_applied",
 )  # fmt: skip
 RARE = ("snapshot_copied", "snapshot_saved", "warehouse_applied")
@@ -211,7 +211,8 @@ def _key(folder: Path) -> str:
 
 
 def kill_points(seed: int) -> Iterator[str]:
-    """How each round ends: half of them anywhere, every step in turn, while starting, behind a full disk."""
+    """How each round ends: many anywhere, every step in turn, while starting, behind a full disk, and behind
+    the end of the engine's process alone."""
     chance, steps = random.Random(seed), itertools.cycle(STEPS)
     for number in itertools.count():
         how = number % 10
@@ -222,6 +223,8 @@ def kill_points(seed: int) -> Iterator[str]:
             yield f"start+{chance.random() * 4:.2f}s"
         elif how == 9:
             yield "disk_full"
+        elif how == 2:
+            yield f"engine+{chance.random():.2f}s"
         else:
             yield f"random+{chance.random() * 2.0:.2f}s"
 
@@ -247,6 +250,9 @@ def one_round(life: Life, line: Line) -> None:
                     _wait_for_step(process, line)
                 elif how == "disk_full":
                     _fill_disk(life, process, line)
+                elif how == "engine":
+                    time.sleep(float(rest.rstrip("s")))
+                    _kill_engine(life, process, line)
                 else:
                     time.sleep(float(rest.rstrip("s")))
                 if process.poll() is None:
@@ -278,6 +284,25 @@ def _fill_disk(life: Life, process: subprocess.Popen[bytes], line: Line) -> None
     before = life.logged()
     if not _until(lambda: life.logged() > before, process, 20) and not _all_sent(life):
         line.breaches.append("acknowledged nothing behind a full disk")
+
+
+def _kill_engine(life: Life, process: subprocess.Popen[bytes], line: Line) -> None:
+    """The engine's process dies; the service must go on by itself."""
+    engines = [engine for nursery in _children(process.pid) for engine in _children(nursery)]
+    for engine in engines:
+        os.kill(engine, signal.SIGKILL)
+    if not engines:
+        line.breaches.append("there is no process of an engine")
+    before = life.logged()
+    if not _until(lambda: life.logged() > before, process, 20) and not _all_sent(life):
+        line.breaches.append(f"acknowledged nothing behind the end of its engine: {process.poll()}")
+
+
+def _children(pid: int) -> list[int]:
+    with suppress(OSError):
+        tasks = list(Path(f"/proc/{pid}/task").iterdir())
+        return [int(child) for task in tasks for child in (task / "children").read_text().split()]
+    return []
 
 
 def _all_sent(life: Life) -> bool:

@@ -38,7 +38,7 @@ def test_every_step_of_the_pipeline_is_a_point_at_which_it_is_killed() -> None:
     assert named == {*STEPS, "aliases_stored"}
     points = list(itertools.islice(kill_points(1), 100))
     assert {p.partition(":")[0] for p in points if ":" in p} == set(STEPS)
-    assert {p.partition("+")[0] for p in points if ":" not in p} == {"random", "start", "disk_full"}
+    assert {p.partition("+")[0] for p in points if ":" not in p} == {"random", "start", "disk_full", "engine"}
     assert {"http", "kafka", "file"} == set(KINDS)
 
 

@@ -88,7 +88,7 @@ class Bench:
 
     def settings(self, **more: Any) -> Settings:
         usual: dict[str, Any] = {
-            "store": self.place, "rules": self.rules, "entity_tz": "Europe/Berlin", "disk_free_bytes": 0,
+            "store": self.place, "rules": self.rules, "entity_tz": "Europe/Berlin", "disk_free_bytes": 0, "engine_process": False,
             "snapshot_seconds": 1_000_000, "state_dir": self.folder / "state", "shutdown_seconds": 60,
         }  # fmt: skip
         return Settings(**(usual | more))
@@ -110,6 +110,9 @@ class Bench:
 
 def chance(seed: int = 1) -> Callable[[int], bytes]:
     return random.Random(seed).randbytes
+
+
+CROWD = 11  # the seed of the stream that `whole` is about
 
 
 @cache
@@ -401,6 +404,10 @@ def poison(
         scorer.apply = apply  # type: ignore[method-assign]
         return scorer
 
-    break_(service.applier.scorer)
+    def near(scoring: Any) -> Any:
+        break_(scoring.scorer)
+        return scoring
+
+    near(service.applier.scoring)
     reload = service.applier._reload
-    service.applier._reload = lambda: break_(reload())
+    service.applier._reload = lambda: near(reload())

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 from servicekit import (
+    CROWD,
     KEY,
     WAIT_S,
     Bench,
-    busy_rules,
     events_stored,
     failing_commits,
     hold,
@@ -38,7 +38,6 @@ from txmon.streams.feedfile import load_feed
 from txmon.streams.feeding import Feeding, Source
 from txmon.streams.scripted import ABORT, EOF, GAP, ScriptedConsumer, Step
 
-SEED = 11
 NAME = "scripted"
 
 
@@ -74,22 +73,11 @@ def scripted(service: Service, script: Sequence[Step]) -> ScriptedConsumer:
     return ScriptedConsumer(script, stored=lambda: positions(service), name=NAME)
 
 
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Any]]:
-    """What the stream leads to when it is sent at once."""
-    folder = tmp_path_factory.mktemp("whole")
-    service = Bench(folder, busy_rules(folder), str(folder / "store")).open()
-    send(service, stream(SEED))
-    found = stored(service)
-    assert service.close()
-    return found
-
-
 @pytest.mark.parametrize("seed", range(4))
 def test_breaks_of_the_source_leave_no_gap(bench: Bench, whole: dict[str, list[Any]], seed: int) -> None:
     chance = random.Random(seed)
     script: list[Step] = []
-    for payload in stream(SEED):
+    for payload in stream(CROWD):
         script.append(payload)
         if chance.random() < 0.08:
             script.append(chance.choice((ABORT, GAP, GAP)))
@@ -99,7 +87,7 @@ def test_breaks_of_the_source_leave_no_gap(bench: Bench, whole: dict[str, list[A
     assert feeding.wait(WAIT_S)
     assert feeding.ended
     assert stored(service) == whole
-    assert positions(service) == {"0": len(stream(SEED)) - 1}
+    assert positions(service) == {"0": len(stream(CROWD)) - 1}
     assert consumer.closed
     assert service.close()
 
@@ -107,16 +95,16 @@ def test_breaks_of_the_source_leave_no_gap(bench: Bench, whole: dict[str, list[A
 def test_a_batch_that_fails_takes_those_behind_it_along(bench: Bench, whole: dict[str, list[Any]]) -> None:
     """Were the one behind stored first, its positions would hide the failed one for ever."""
     service = bench.open(batch_events=1)
-    real, left = service.applier.apply, [3, 9, 10]
+    real, left = service.applier.result, [3, 9, 10]
 
-    def apply(events: Any) -> Any:
+    def result() -> Any:
         left[:] = [n - 1 for n in left]
         if 0 in left:
             raise RuntimeError("the engine failed")
-        return real(events)
+        return real()
 
-    service.applier.apply = apply  # type: ignore[method-assign]
-    feeding = feed(service, scripted(service, [*stream(SEED), EOF]), batch=20)
+    service.applier.result = result  # type: ignore[method-assign]
+    feeding = feed(service, scripted(service, [*stream(CROWD), EOF]), batch=20)
     assert feeding.wait(WAIT_S)
     assert feeding.ended
     assert service.doors.log.said("feeding.failed") >= 2  # type: ignore[attr-defined]
@@ -131,7 +119,7 @@ def test_a_store_that_fails_under_a_source(
 ) -> None:
     service = bench.open(batch_events=20)
     left = failing_commits(monkeypatch, "pass", "lost", "unheard", "full", "pass", "unheard", "unheard")
-    feeding = feed(service, scripted(service, [*stream(SEED), EOF]), batch=20)
+    feeding = feed(service, scripted(service, [*stream(CROWD), EOF]), batch=20)
     assert feeding.wait(WAIT_S)
     assert not left
     assert stored(service) == whole
@@ -299,7 +287,7 @@ def test_a_fault_of_ours_is_said_and_tried_again(simple: Bench) -> None:
 def test_stopping_leaves_what_was_not_stored_to_the_next_start(
     bench: Bench, whole: dict[str, list[Any]]
 ) -> None:
-    script = [*stream(SEED), EOF]
+    script = [*stream(CROWD), EOF]
     for wanted in (50, 200):
         service = bench.open(batch_events=10)
         feeding = feed(service, scripted(service, script), batch=10)

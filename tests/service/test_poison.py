@@ -178,6 +178,6 @@ def test_the_scorer_is_whole_again_after_each_try(simple: Bench) -> None:
     (outcome,) = send(service, [pay("c", 3)])
     assert [json.loads(h["features"]) for h in stored(service)["hits"]] == [{"n": 3}]
     assert outcome.hits == 1
-    assert isinstance(service.applier.scorer.snapshot(), pa.Table)
+    assert isinstance(service.applier.scoring.scorer.snapshot(), pa.Table)
     assert Rates("EUR").base_currency == service.config.rates.base_currency
     assert service.close()

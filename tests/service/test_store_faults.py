@@ -192,13 +192,13 @@ def test_the_engine_fails_while_the_store_is_away(simple: Bench, monkeypatch: py
     """The engine's state can only be had from the store: it waits for it, and goes on."""
     service = simple.open()
     send(service, [pay("a"), pay("b", 1)])
-    real = service.applier.scorer.apply
+    real = service.applier.scoring.scorer.apply
 
     def fail(events: Any) -> Any:
         real(events)  # the state is changed, and then ...
         raise RuntimeError("the engine failed")
 
-    service.applier.scorer.apply = fail  # type: ignore[method-assign]
+    service.applier.scoring.scorer.apply = fail  # type: ignore[method-assign]
     back = store_away(monkeypatch)
     answers = submit(service, [pay("c", 2)])
     until(lambda: "store" in service.readiness())
@@ -216,13 +216,13 @@ def test_a_state_that_is_ahead_of_the_journal_is_never_saved(
     """The service ends while the engine has events that the journal has not."""
     service = simple.open(shutdown_seconds=1)
     send(service, [pay("a")])
-    real = service.applier.scorer.apply
+    real = service.applier.scoring.scorer.apply
 
     def fail(events: Any) -> Any:
         real(events)
         raise RuntimeError("the engine failed")
 
-    service.applier.scorer.apply = fail  # type: ignore[method-assign]
+    service.applier.scoring.scorer.apply = fail  # type: ignore[method-assign]
     back = store_away(monkeypatch)
     answers = submit(service, [pay("b", 1)])
     until(lambda: "store" in service.readiness() or not service._writer.alive)

@@ -48,7 +48,7 @@ from txmon.errors import ConfigError
 from txmon.metrics import Metrics
 from txmon.notify import master_of
 from txmon.oidc import make_identity
-from txmon.pipeline.writer import Log
+from txmon.pipeline.log import Log
 from txmon.settings import Settings
 from txmon.store.access import Access
 from txmon.store.audit import AuditLog

@@ -21,8 +21,8 @@ from txmon.notify import Master
 from txmon.oidc import Identity, Session
 from txmon.pipeline.config import Config
 from txmon.pipeline.inbox import Done
+from txmon.pipeline.log import Log
 from txmon.pipeline.work import Decoded, Sender, Work
-from txmon.pipeline.writer import Log
 from txmon.rules.ir import Rule
 from txmon.settings import Settings
 from txmon.store import Store, Tx

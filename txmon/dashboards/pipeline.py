@@ -291,9 +291,10 @@ def _machine() -> list[Panel]:
         ),
         graph(
             "Memory",
-            "Resident memory of the process.",
+            "Resident memory of the service's process and of its engine's.",
             "bytes",
-            Query(f"max by (instance) (process_resident_memory_bytes{{{ALL}}})", "{{instance}}"),
+            Query(f"max by (instance) (process_resident_memory_bytes{{{ALL}}})", "service {{instance}}"),
+            Query(f"max by (instance) (txmon_engine_resident_bytes{{{ALL}}})", "engine {{instance}}"),
         ),
         graph(
             "Processor",

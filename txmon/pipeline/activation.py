@@ -14,12 +14,12 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
 
+import pyarrow as pa
+
 from txmon.clock import Clock
 from txmon.errors import StateError
 from txmon.pipeline.config import Config
-from txmon.pipeline.history import epochs, runs
-from txmon.pipeline.recover import fresh_scorer, warm
-from txmon.pipeline.scorer import Scorer
+from txmon.pipeline.scoring import Scoring
 from txmon.store import Store, journal
 
 # so few events may be left for the switch itself, during which nothing else is scored
@@ -34,9 +34,10 @@ class Switch:
     store: Store
     clock: Clock
     in_turn: Callable[[Callable[[], Any]], Future[Any]]
-    current: Callable[[], Scorer]
+    fresh: Callable[[Config], Scoring]
+    alerts: Callable[[], Mapping[str, pa.Table]]
     known: Callable[[], Config]
-    adopt: Callable[[Config, Scorer], None]
+    adopt: Callable[[Config, Scoring], None]
 
 
 class Activation:
@@ -88,31 +89,35 @@ class Activation:
             future.set_result(seq)
 
     def _switch(self, config: Config, decision: dict[str, Any]) -> int:
-        store = self._s.store
-        scorer = fresh_scorer(epochs(store, (self._s.known(),)), config)
-        seq = 0
+        scoring = self._s.fresh(config)
+        try:
+            return self._warmed(scoring, config, decision)
+        except BaseException:
+            scoring.close()
+            raise
+
+    def _warmed(self, scoring: Scoring, config: Config, decision: dict[str, Any]) -> int:
+        store, seq = self._s.store, 0
         for _ in range(_LAPS):
             upto = store.marks.seq
-            self._warm(scorer, seq, upto)
+            scoring.warm(seq, upto, self._count)
             seq = upto
             if store.marks.events - self._done_events <= _LEFT_EVENTS:
                 break
 
         def switch() -> int:
-            self._warm(scorer, seq, store.marks.seq)
-            scorer.take_alerts(self._s.current().alerts.snapshot())
+            scoring.warm(seq, store.marks.seq, self._count)
+            scoring.take_alerts(self._s.alerts())
             with store.write() as tx:
                 now = self._s.clock.now_us()
                 said = {"decision": "activate", "config": config.id, **decision}
                 journal.append(tx, "activation", json.dumps(said).encode(), now)
                 first: int = journal.append(tx, "config", config.document, now).seq
-            self._s.adopt(config, scorer)
+            self._s.adopt(config, scoring)
             return first
 
         result: int = self._s.in_turn(switch).result()
         return result
 
-    def _warm(self, scorer: Scorer, after: int, upto: int) -> None:
-        for run in runs(self._s.store, after + 1, upto):
-            warm(scorer, run)
-            self._done_events += len(run.events)
+    def _count(self, events: int) -> None:
+        self._done_events += events

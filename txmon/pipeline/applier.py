@@ -7,45 +7,26 @@ journal gives a new one, and the batch is tried in halves until the event is alo
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from txmon.alerts.tables import ALERTS, CHANGES
-from txmon.engine import dedup
 from txmon.engine.hits import HITS
-from txmon.engine.state import TIME_MIN
 from txmon.pipeline.refusals import POISON
-from txmon.pipeline.scorer import Result, Scorer
+from txmon.pipeline.scoring import Applied, Scoring
 
 Log = Callable[[str, Exception], None]
 _MACHINE = (OSError, MemoryError)
 
 
-@dataclass(frozen=True)
-class Applied:
-    """What a batch led to. One entry an event given: verdict, ingest_seq (-1 if not accepted), late, warming.
-
-    changes: `hit` is a row of `hits`. alerts: as they are after the batch, of every alert in `changes`.
-    """
-
-    accepted: pa.Table
-    verdict: np.ndarray
-    seq: np.ndarray
-    late: np.ndarray
-    warming: np.ndarray
-    hits: pa.Table
-    changes: pa.Table
-    alerts: pa.Table
-
-
 class Applier:
     """A scorer and the way to get another one."""
 
-    def __init__(self, scorer: Scorer, reload: Callable[[], Scorer], tries: int, log: Log) -> None:
+    def __init__(self, scoring: Scoring, reload: Callable[[], Scoring], tries: int, log: Log) -> None:
         """Take a scorer.
 
         Args:
@@ -53,36 +34,63 @@ class Applier:
             tries: how often an event that fails alone is tried before it is set aside.
             log: told of each failure; never shown the event.
         """
-        self.scorer = scorer
+        self.scoring = scoring
         self._reload, self._tries, self._log = reload, tries, log
+        self._given: deque[pa.Table] = deque()
 
-    def apply(self, events: pa.Table) -> Applied:
-        """Apply a batch in order of arrival.
+    @property
+    def ahead(self) -> int:
+        """How many batches may be given before the result of the first is taken."""
+        return self.scoring.ahead
+
+    @property
+    def ready(self) -> bool:
+        """Whether `result` would not wait."""
+        return self.scoring.ready
+
+    def submit(self, events: pa.Table) -> None:
+        """Hand over a batch, in order of arrival."""
+        self._given.append(events)
+        self.scoring.submit(events)
+
+    def result(self) -> Applied:
+        """Wait for what the oldest batch led to; everything before it must be in the journal by now.
 
         Raises:
             OSError, MemoryError: the machine failed; the state is not to be trusted, `reload`.
         """
+        events = self._given.popleft()
         try:
-            return self._once(events)
+            return self.scoring.result()
         except _MACHINE:
             raise
         except Exception as error:  # whatever it is, the state is not to be trusted any more
             self._log("batch", error)
+            behind = list(self._given)
             self.reload()
-            return self._in_parts(events)
+            applied = self._in_parts(events)
+            for later in behind:
+                self.submit(later)
+            return applied
 
     def reload(self) -> None:
-        """Throw the state away and stand where the journal ends."""
-        self.scorer = self._reload()
+        """Throw the state and what was given away, and stand where the journal ends."""
+        self._given.clear()
+        self.scoring.close()
+        self.scoring = self._reload()
+
+    def adopt(self, scoring: Scoring) -> None:
+        """Go on with another scorer, which stands where the journal ends."""
+        self.scoring.close()
+        self.scoring = scoring
 
     def _once(self, events: pa.Table) -> Applied:
-        watermark = self.scorer.engine.gate.watermark_us
-        result = self.scorer.apply(events)
-        return _applied(events, result, watermark, self.scorer.alerts.changed())
+        self.scoring.submit(events)
+        return self.scoring.result()
 
     def _in_parts(self, events: pa.Table) -> Applied:
         """Apply what can be applied; the scorer stands where the journal ends."""
-        safe = self.scorer.snapshot()
+        self.scoring.keep()
         parts: list[Applied] = []
         waiting = [(0, len(events), 1)]
         while waiting:
@@ -94,7 +102,7 @@ class Applier:
                 raise
             except Exception as error:  # as above
                 self._log("event" if size == 1 else "part", error)
-                self._back_to(safe, parts)
+                self._back_to(parts)
                 if size > 1:
                     half = size // 2
                     waiting += [(start + half, size - half, 1), (start, half, 1)]
@@ -102,27 +110,15 @@ class Applier:
                     waiting.append((start, 1, tried + 1))
                 else:
                     parts.append(_poisoned(part))
+        self.scoring.drop()
         return _joined(parts)
 
-    def _back_to(self, safe: pa.Table, parts: list[Applied]) -> None:
+    def _back_to(self, parts: list[Applied]) -> None:
         """Return to where the parts that were applied left the scorer."""
-        self.scorer.restore(safe)
+        self.scoring.back()
         accepted = [part.accepted for part in parts if len(part.accepted)]
         if accepted:
-            self.scorer.apply(pa.concat_tables(accepted, promote_options="default"))
-
-
-def _applied(events: pa.Table, result: Result, watermark: int, alerts: pa.Table) -> Applied:
-    accepted = result.verdict == dedup.ACCEPTED
-    seq = np.full(len(events), -1, np.int64)
-    seq[accepted] = result.accepted.column("ingest_seq").to_numpy()
-    late, warming = np.zeros(len(events), np.bool_), np.zeros(len(events), np.bool_)
-    warming[accepted] = result.warming
-    if len(result.accepted):
-        time = result.accepted.column("event_time").cast(pa.int64()).to_numpy()
-        newest = np.maximum.accumulate(np.concatenate([[watermark], time[:-1]]))
-        late[accepted] = (time < newest) & (newest != TIME_MIN)
-    return Applied(result.accepted, result.verdict, seq, late, warming, result.found, result.changes, alerts)
+            self._once(pa.concat_tables(accepted, promote_options="default"))
 
 
 def _poisoned(event: pa.Table) -> Applied:

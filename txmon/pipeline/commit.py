@@ -14,11 +14,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from txmon.pipeline.applier import Applied
 from txmon.pipeline.batch import Batch
 from txmon.pipeline.decide import Earlier, RefusedRows, Stored
 from txmon.pipeline.earlier import earlier_advice
 from txmon.pipeline.messages import alert_messages
+from txmon.pipeline.scoring import Applied
 from txmon.pipeline.work import Outcome
 from txmon.store import Store, Tx, aliases, answers, journal, offsets, outbox, quarantine, workflow
 from txmon.store.db import Marks

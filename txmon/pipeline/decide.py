@@ -16,8 +16,8 @@ import numpy as np
 import pyarrow as pa
 
 from txmon.engine import dedup
-from txmon.pipeline.applier import Applied
 from txmon.pipeline.batch import Batch
+from txmon.pipeline.scoring import Applied
 from txmon.pipeline.work import (
     ACCEPTED,
     ALLOW,

@@ -45,6 +45,7 @@ class Inbox:
         self._ready = threading.Condition()
         self._events = 0
         self._closed: str | None = None
+        self._woken = False
 
     @property
     def events(self) -> int:
@@ -94,11 +95,18 @@ class Inbox:
         """Works that wait."""
         return len(self._jobs)
 
-    def wait(self, seconds: float) -> None:
-        """Wait until something is there, at most so long."""
+    def wake(self) -> None:
+        """Let the writer look up from its waiting: what it gave to be done is done."""
         with self._ready:
-            if not self._jobs and not self._changes and self._closed is None:
+            self._woken = True
+            self._ready.notify()
+
+    def wait(self, seconds: float) -> None:
+        """Wait until something is there or `wake` was called, at most so long."""
+        with self._ready:
+            if not self._jobs and not self._changes and self._closed is None and not self._woken:
                 self._ready.wait(seconds)
+            self._woken = False
 
     def take(self, limit: int) -> tuple[list[Job], list[Change]]:
         """Take what waits: works of about `limit` events, all changes."""
@@ -118,6 +126,11 @@ class Inbox:
         with self._ready:
             self._closed = reason
             self._ready.notify_all()
+
+    @property
+    def closed(self) -> bool:
+        """Whether nothing more is taken."""
+        return self._closed is not None
 
     @property
     def finished(self) -> bool:

@@ -11,10 +11,10 @@ import pyarrow.compute as pc
 from txmon.clock import Clock, monotonic_s
 from txmon.engine import dedup
 from txmon.metrics import Metrics
-from txmon.pipeline.applier import Applied
 from txmon.pipeline.batch import Batch
 from txmon.pipeline.decide import Stored
 from txmon.pipeline.firing import Firing
+from txmon.pipeline.scoring import Applied
 from txmon.rules.ir import Rule
 from txmon.store.db import Marks
 

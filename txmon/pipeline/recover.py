@@ -13,7 +13,7 @@ import pyarrow as pa
 from txmon.engine import dedup
 from txmon.errors import StateError
 from txmon.pipeline.config import Config
-from txmon.pipeline.history import Epoch, Run, former_rules, runs
+from txmon.pipeline.history import Epoch, Run, epochs, former_rules, runs
 from txmon.pipeline.scorer import Result, Scorer
 from txmon.pipeline.snapshots import Snapshots
 from txmon.store import Store
@@ -29,6 +29,31 @@ class Recovered:
     scorer: Scorer
     snapshot_seq: int
     replayed: int
+
+
+@dataclass(frozen=True)
+class Stand:
+    """What a recovery came to: row of the snapshot it began at, events read again, and the config in force.
+
+    problems: why snapshots were passed over.
+    """
+
+    snapshot_seq: int
+    replayed: int
+    document: bytes
+    problems: tuple[StateError, ...]
+
+
+def stand(store: Store, snapshots: Snapshots, known: Sequence[Config]) -> tuple[Scorer, Stand]:
+    """Return a scorer that stands where the journal ends; `known` configs need not be read again.
+
+    Raises:
+        StateError, StoreError: as `recover`.
+    """
+    found = epochs(store, known)
+    recovered = recover(store, snapshots, found, store.marks.seq)
+    problems = tuple(snapshots.problems)
+    return recovered.scorer, Stand(recovered.snapshot_seq, recovered.replayed, found[-1].document, problems)
 
 
 def fresh(earlier: Sequence[Epoch], epoch: Epoch) -> Scorer:

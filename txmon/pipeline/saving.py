@@ -1,7 +1,8 @@
-"""When the scorer's state is saved, and the thread that writes it beside the next batches.
+"""When the scorer's state is saved, beside the next batches.
 
-The engine stands still while its state is copied, so a snapshot is not due before twenty times as long as the
-last copy took has passed. Owns that rhythm; the files are `txmon.pipeline.snapshots`' part.
+While a snapshot begins the engine may stand still, and while it is written it takes a core from others: the
+next is not due before twenty times the one and twice the other has passed. Owns that rhythm; the files are
+`txmon.pipeline.snapshots`' part.
 """
 
 from __future__ import annotations
@@ -13,12 +14,12 @@ from txmon.clock import monotonic_s
 from txmon.errors import StateError
 from txmon.metrics import Metrics
 from txmon.pipeline.commit import Fault
-from txmon.pipeline.scorer import Scorer
+from txmon.pipeline.log import Log
+from txmon.pipeline.scoring import Scoring
 from txmon.pipeline.snapshots import Place, Snapshots
-from txmon.pipeline.writer import Log
 from txmon.store.db import Marks
 
-_COPY_SHARE = 20
+_COPY_SHARE, _WRITE_SHARE = 20, 2
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,8 @@ class Saving:
     ) -> None:
         self._snapshots, self._rhythm = snapshots, rhythm
         self._metrics, self._log, self._point = metrics, log, point
-        self._thread: threading.Thread | None = None
+        self._written = threading.Event()  # not set while a snapshot is being written
+        self._written.set()
         self._events, self._saved_s, self._not_before_s = 0, monotonic_s(), 0.0
         self.seq = 0  # journal row of the newest snapshot
 
@@ -45,47 +47,58 @@ class Saving:
         """Say where a start began: journal row of its snapshot, and events it held."""
         self.seq, self._events = seq, events
 
-    def if_due(self, scorer: Scorer, marks: Marks, essence: str) -> None:
-        """Save beside the next batches, if it is time."""
+    def due(self, marks: Marks) -> bool:
+        """Say whether it is time."""
         new, now = marks.events - self._events, monotonic_s()
         due = new >= self._rhythm.events or (new > 0 and now - self._saved_s >= self._rhythm.seconds)
-        if due and now >= self._not_before_s:
-            self.now(scorer, marks, essence)
+        return due and now >= self._not_before_s and not self._under_way
 
-    def now(self, scorer: Scorer, marks: Marks, essence: str) -> None:
-        """Copy the state, and write it beside the next batches; not while the last one is being written."""
-        if self._thread is not None and self._thread.is_alive():
+    def now(self, scoring: Scoring, marks: Marks, essence: str) -> None:
+        """Save the state beside the next batches; not while the last one is being written."""
+        if self._under_way:
             return
+        place = Place(marks.seq, marks.head)
         started = monotonic_s()
-        state = scorer.snapshot()
+        self._written.clear()
+        try:
+            scoring.save(
+                self._snapshots.order(place, essence), lambda problem: self._end(place, started, problem)
+            )
+        except BaseException:
+            self._written.set()
+            raise
         self._events, self._saved_s = marks.events, started
-        self._not_before_s = started + (monotonic_s() - started) * _COPY_SHARE
+        self._not_before_s = monotonic_s() + (monotonic_s() - started) * _COPY_SHARE
         self._point("snapshot_copied")
 
-        def write() -> None:
-            try:
-                self._snapshots.save(state, Place(marks.seq, marks.head), essence)
-            except StateError as error:
-                self._log.error("snapshot.failed", exc_info=error)
+    def _end(self, place: Place, started: float, problem: StateError | None) -> None:
+        """It is written, or not; told by another thread."""
+        took = monotonic_s() - started
+        try:
+            if problem is not None:
+                self._log.error("snapshot.failed", exc_info=problem)
                 return
-            self.seq = marks.seq
-            self._metrics.snapshot_seq.set(marks.seq)
-            self._metrics.snapshot_seconds.observe(monotonic_s() - started)
+            self._snapshots.tidy(place)
+            self.seq = place.seq
+            self._metrics.snapshot_seq.set(place.seq)
+            self._metrics.snapshot_seconds.observe(took)
             self._point("snapshot_saved")
+        finally:
+            self._not_before_s = max(self._not_before_s, started + _WRITE_SHARE * took)
+            self._written.set()
 
-        thread = threading.Thread(target=write, name="txmon-snapshot", daemon=True)
-        thread.start()  # before anybody can wait for it
-        self._thread = thread
-
-    def finish(self, scorer: Scorer, marks: Marks, essence: str, seconds: float) -> None:
+    def finish(self, scoring: Scoring, marks: Marks, essence: str, seconds: float) -> None:
         """Save what is not saved yet, in about so many seconds."""
         end = monotonic_s() + seconds
         self.wait(seconds)
         if marks.events > self._events and end - monotonic_s() > 1:
-            self.now(scorer, marks, essence)
+            self.now(scoring, marks, essence)
             self.wait(None)  # a half-written snapshot would be worth nothing
+
+    @property
+    def _under_way(self) -> bool:
+        return not self._written.is_set()
 
     def wait(self, seconds: float | None) -> None:
         """Wait until what is being written is written."""
-        if self._thread is not None:
-            self._thread.join(seconds)
+        self._written.wait(seconds)

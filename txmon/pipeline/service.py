@@ -19,36 +19,36 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from txmon.clock import Clock, RandomBytes, Sleep, monotonic_s
-from txmon.engine.engine import Limits
 from txmon.engine.warm import warm_up
-from txmon.errors import Busy, Stopping
+from txmon.errors import Busy, EngineLost, Stopping
 from txmon.metrics import Metrics
 from txmon.model.aliases import Aliases
 from txmon.model.rates import Rates
 from txmon.pipeline.activation import Activation, Switch
 from txmon.pipeline.applier import Applier
+from txmon.pipeline.birth import SNAPSHOTS, Birth, be_born, config_of, state_folder
 from txmon.pipeline.commit import Fault, no_fault
-from txmon.pipeline.config import Config, read_config
+from txmon.pipeline.config import Config, load_config
 from txmon.pipeline.disk import Disk
+from txmon.pipeline.engines import Engines, FarEngines, NearEngines
 from txmon.pipeline.firing import Firing
 from txmon.pipeline.history import epochs
 from txmon.pipeline.inbox import Done, Inbox
+from txmon.pipeline.log import Log
 from txmon.pipeline.measure import Measure
-from txmon.pipeline.recover import recover
-from txmon.pipeline.rehearsal import rehearse
+from txmon.pipeline.nursery import Nursery
 from txmon.pipeline.saving import Rhythm, Saving
-from txmon.pipeline.scorer import Scorer
+from txmon.pipeline.scoring import Scoring
 from txmon.pipeline.snapshots import Snapshots
 from txmon.pipeline.ticks import SOURCE, Ticks
 from txmon.pipeline.work import Intake, Outcome, Sender, Work
-from txmon.pipeline.writer import Log, Parts, Writer
+from txmon.pipeline.writer import Between, Parts, Writer
 from txmon.rules.ir import Rule
 from txmon.settings import Settings
 from txmon.store import Store, Tx, aliases, journal
 from txmon.store.db import ERASURES_FILE
 
 T = TypeVar("T")
-SNAPSHOTS = "snapshots"
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,9 @@ class Doors:
 class Service:
     """See the module."""
 
-    def __init__(self, settings: Settings, doors: Doors, store: Store, intake_of: IntakeOf) -> None:
+    def __init__(
+        self, settings: Settings, doors: Doors, store: Store, intake_of: IntakeOf, birth: Birth
+    ) -> None:
         self.settings, self.doors, self.store = settings, doors, store
         self.metrics = doors.metrics
         self.folder = state_folder(settings)
@@ -82,11 +84,13 @@ class Service:
         self._state = "starting"
         self.staged: Config | None = None  # what the files say now, if that is not at work
         self.replayed = 0
-        self.config = self._start_config()
+        self.config = self._start_config(birth.config)
         self._intake_of = intake_of
         with store.read() as conn:
             aliases.load(conn, doors.aliases)
-        self._wire(self._recover())
+        self.inbox = Inbox(settings.queue_events)
+        self._engines = self._engines_of(birth.nursery)
+        self._wire()
 
     @classmethod
     def open(
@@ -99,6 +103,16 @@ class Service:
         """
         warm_up(say or (lambda _: doors.log.info("kernels.compiling")))
         journal.warm()
+        birth = be_born(settings)
+        try:
+            return cls._opened(settings, doors, intake_of, birth)
+        except BaseException:
+            if birth.nursery is not None:
+                birth.nursery.close()
+            raise
+
+    @classmethod
+    def _opened(cls, settings: Settings, doors: Doors, intake_of: IntakeOf, birth: Birth) -> Service:
         store = Store.open(
             Path(settings.store) if not settings.store_is_database else settings.store,
             clock=doors.clock,
@@ -107,21 +121,25 @@ class Service:
             erasures=state_folder(settings) / ERASURES_FILE if settings.store_is_database else None,
         )
         try:
-            service = cls(settings, doors, store, intake_of)
+            service = cls(settings, doors, store, intake_of, birth)
+            if not service.replayed:
+                service.applier.scoring.rehearse(service.config)
         except BaseException:
             store.close()
             raise
-        if not service.replayed:
-            rehearse(service.config)
         service._writer.start()
         service._state = "running"
         return service
 
     # -- starting ------------------------------------------------------------------------------------
 
-    def _start_config(self) -> Config:
+    def _engines_of(self, nursery: Nursery | None) -> Engines:
+        if nursery is not None:
+            return FarEngines(nursery, self.inbox.wake)
+        return NearEngines(self.store, self.snapshots, lambda: self.config)
+
+    def _start_config(self, from_files: Config) -> Config:
         """The config that is in force: the journal's; on a first start, that of the files."""
-        from_files = self._from_files()
         found = epochs(self.store, (from_files,))
         if not found:
             with self.store.write() as tx:
@@ -140,34 +158,22 @@ class Service:
             return from_files
         return active
 
-    def _from_files(self) -> Config:
-        s = self.settings
-        return read_config(
-            None if s.rules is None else [s.rules],
-            base_currency=s.base_currency,
-            entity_tz=s.entity_tz,
-            rates=s.rates_file,
-            limits=Limits(s.max_lateness_days, s.dedup_days),
-        )
-
-    def _recover(self) -> Scorer:
+    def _recover(self) -> Scoring:
         """A scorer that stands where the journal ends."""
-        found = epochs(self.store, (self.config,))
-        recovered = recover(self.store, self.snapshots, found, self.store.marks.seq)
-        for problem in self.snapshots.problems:
+        scoring, found = self._engines.stand()
+        for problem in found.problems:
             self.doors.log.warning("snapshot.passed_over", exc_info=problem)
-        self.replayed = recovered.replayed
-        self.saving.begin(recovered.snapshot_seq, self.store.marks.events - recovered.replayed)
-        if found[-1].document != self.config.document:  # a switch whose commit was not heard of
-            self._follow(found[-1].config)
-        self.doors.log.info("engine.recovered", journal_seq=self.store.marks.seq, events=recovered.replayed)
-        return recovered.scorer
+        self.replayed = found.replayed
+        self.saving.begin(found.snapshot_seq, self.store.marks.events - found.replayed)
+        if found.document != self.config.document:  # a switch whose commit was not heard of
+            self._follow(load_config(found.document))
+        self.doors.log.info("engine.recovered", journal_seq=self.store.marks.seq, events=found.replayed)
+        return scoring
 
-    def _wire(self, scorer: Scorer) -> None:
+    def _wire(self) -> None:
         s, doors = self.settings, self.doors
-        self.inbox = Inbox(s.queue_events)
         self.applier = Applier(
-            scorer,
+            self._recover(),
             self._recover,
             s.event_tries,
             lambda what, error: doors.log.error("engine.failed", what=what, exc_info=error),
@@ -177,7 +183,8 @@ class Service:
                 self.store,
                 doors.clock,
                 self.inbox.change,
-                lambda: self.applier.scorer,
+                self._engines.fresh,
+                lambda: self.applier.scoring.alerts(),
                 lambda: self.config,
                 self._adopt,
             )
@@ -199,7 +206,7 @@ class Service:
                 doors.log,
                 s.batch_events,
                 s.history_until_us,
-                self._between,
+                Between(self._round, lambda: self.saving.due(self.store.marks), self._save),
                 doors.point,
             )
         )
@@ -253,7 +260,7 @@ class Service:
         Raises:
             RuleErrors, ConfigError: the files are wrong; the config in force stays.
         """
-        found = self._from_files()
+        found = config_of(self.settings)
         self.staged = None if found.essence == self.config.essence else found
         return self.staged
 
@@ -309,18 +316,20 @@ class Service:
         clean = self._writer.stop("the service is being stopped", allowed * 0.7)
         left = max(allowed - (monotonic_s() - started), 0.1)
         if clean:
-            self.saving.finish(self.applier.scorer, self.store.marks, self.config.essence, left)
+            self.saving.finish(self.applier.scoring, self.store.marks, self.config.essence, left)
         else:
             self.saving.wait(left)
+        self.applier.scoring.close()
+        self._engines.close()
         self.store.close()
         self._state = "stopped"
         return clean
 
-    def _adopt(self, config: Config, scorer: Scorer) -> None:
+    def _adopt(self, config: Config, scoring: Scoring) -> None:
         """Go on with another config and its scorer, from the next batch on; in the writer's turn."""
-        self.applier.scorer = scorer
+        self.applier.adopt(scoring)
         self._follow(config)
-        self.saving.now(scorer, self.store.marks, config.essence)
+        self._save()
 
     def _follow(self, config: Config) -> None:
         self.config = config
@@ -332,13 +341,16 @@ class Service:
 
     # -- in the writer's thread ----------------------------------------------------------------------
 
-    def _between(self) -> None:
-        self.metrics.queue_events.set(self.inbox.events)
-        self._tick()
-        self.saving.if_due(self.applier.scorer, self.store.marks, self.config.essence)
+    def _save(self) -> None:
+        try:
+            self.saving.now(self.applier.scoring, self.store.marks, self.config.essence)
+        except EngineLost as error:  # the next batch finds out, and another one takes over
+            self.doors.log.error("snapshot.failed", exc_info=error)
 
-    def _tick(self) -> None:
-        payload = self._ticks.due(self.doors.clock.now_us(), self.applier.scorer.engine.gate.watermark_us)
+    def _round(self) -> None:
+        self.metrics.queue_events.set(self.inbox.events)
+        watermark = self.applier.scoring.pulse.watermark_us
+        payload = self._ticks.due(self.doors.clock.now_us(), watermark)
         if payload is not None and not self.inbox.finished:
             work = Work(Sender("native", self.settings.entity), SOURCE, self.doors.clock.now_us(), (payload,))
             try:
@@ -352,8 +364,3 @@ class Service:
 
 
 IntakeOf = Callable[[Rates], Intake]
-
-
-def state_folder(settings: Settings) -> Path:
-    """Return where snapshots and the warehouse lie: the store's folder, or `state_dir` beside a database."""
-    return settings.state_dir if settings.store_is_database else Path(settings.store)

@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from txmon.errors import StateError
 from txmon.pipeline.scorer import Scorer
-from txmon.pipeline.statefile import read_state, write_state
+from txmon.pipeline.statefile import GoingOn, always, read_state, write_state
 
 KEPT = 2
 HeadAt = Callable[[int], bytes | None]
@@ -32,6 +32,24 @@ class Place:
     head: bytes
 
 
+@dataclass(frozen=True)
+class Order:
+    """A snapshot to be written: its file, and what it says of itself."""
+
+    path: Path
+    tags: dict[str, str]
+
+
+def write(state: pa.Table, order: Order, going_on: GoingOn = always) -> None:
+    """Write a snapshot.
+
+    Raises:
+        StateError: it cannot be written.
+    """
+    tags = {**(state.schema.metadata or {}), **{k.encode(): v.encode() for k, v in order.tags.items()}}
+    write_state(state.replace_schema_metadata(tags), order.path, going_on)
+
+
 class Snapshots:
     """The snapshots of one store."""
 
@@ -39,21 +57,16 @@ class Snapshots:
         self.folder = folder
         self.problems: list[StateError] = []  # why snapshots were passed over
 
-    def save(self, state: pa.Table, place: Place, essence: str) -> Path:
-        """Write a snapshot of the state behind the newest journal row, then drop all but the newest.
+    def order(self, place: Place, essence: str) -> Order:
+        """Return what is to be written where, of the state behind the newest journal row."""
+        name = f"{place.seq:020d}-{essence[:16]}.arrow"
+        return Order(self.folder / name, {"essence": essence, "head": place.head.hex()})
+
+    def tidy(self, place: Place) -> None:
+        """Drop all but the newest, now that the one of `place` is written.
 
         What stands behind a later row is of a journal that was replaced by an older backup: dropped, too.
-
-        Raises:
-            StateError: it cannot be written.
         """
-        tags = {
-            **(state.schema.metadata or {}),
-            b"essence": essence.encode(),
-            b"head": place.head.hex().encode(),
-        }
-        path = self.folder / f"{place.seq:020d}-{essence[:16]}.arrow"
-        write_state(state.replace_schema_metadata(tags), path)
         kept = 0
         for seq, old in self._found():
             kept += seq <= place.seq
@@ -61,7 +74,6 @@ class Snapshots:
                 old.unlink(missing_ok=True)
         for half in self.folder.glob("*.new"):  # left by a crash
             half.unlink(missing_ok=True)
-        return path
 
     def restore(self, make: Callable[[], Scorer], essence: str, head_at: HeadAt) -> tuple[Scorer, int]:
         """Return a scorer at the newest usable snapshot and its journal row; a fresh one and 0 for none.

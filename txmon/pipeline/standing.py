@@ -15,7 +15,6 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from txmon.anomaly.model import Model
 from txmon.metrics import WAITING_AGES
 from txmon.pipeline.service import Service
 from txmon.store.schema import alerts, erasures
@@ -32,7 +31,7 @@ class Standing:
 
     def __init__(self, service: Service) -> None:
         self._service = service
-        self._scanned = service.applier.scorer.engine.rows_looked_back
+        self._scanned = service.applier.scoring.pulse.rows_looked_back
         self._erased = 0
         self._slow_us = 0
         self._rules_shown: str | None = None
@@ -53,13 +52,13 @@ class Standing:
             self._erasures()
 
     def _engine(self) -> None:
-        engine, metrics = self._service.applier.scorer.engine, self._service.metrics
-        scanned = engine.rows_looked_back
+        pulse, metrics = self._service.applier.scoring.pulse, self._service.metrics
+        scanned = pulse.rows_looked_back
         # a scorer that was made anew, after a failure or by a change of rules, counts from its own beginning
         metrics.looked_back_rows_total.inc(max(0, scanned - self._scanned))
         self._scanned = scanned
-        models = engine.detection.models.values()
-        metrics.detectors_warming.set(sum(isinstance(m, Model) and m.warming for m in models))
+        metrics.detectors_warming.set(pulse.detectors_warming)
+        metrics.engine_resident_bytes.set(pulse.resident_bytes)
 
     def _waiting(self, now: int) -> None:
         hour, day, week = (alerts.c.created_us > now - age for age in _AGES_US)

@@ -8,8 +8,10 @@ for `txmon score`; the service's snapshots are in `txmon.pipeline.snapshots`.
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
@@ -21,6 +23,12 @@ from txmon.pipeline.scorer import Scorer
 STATE_FILE = "state.arrow"
 _MARK = b"TXMONSUM"  # before the sum, at the file's end
 _TRAILER_BYTES = len(_MARK) + hashlib.sha256().digest_size
+GoingOn = Callable[[], bool]
+
+
+def always() -> bool:
+    """Go on, whatever happens."""
+    return True
 
 
 def save_state(scorer: Scorer, folder: Path) -> Path:
@@ -47,18 +55,21 @@ def load_state(scorer: Scorer, folder: Path) -> bool:
     return True
 
 
-def write_state(state: pa.Table, path: Path) -> None:
+def write_state(state: pa.Table, path: Path, going_on: GoingOn = always) -> None:
     """Write a snapshot to a file, making its folder.
 
+    Args:
+        going_on: asked between writes whether anybody still wants it.
+
     Raises:
-        StateError: it cannot be written.
+        StateError: it cannot be written, or nobody wants it any more.
     """
     fresh = path.with_suffix(".new")
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         options = pa.ipc.IpcWriteOptions(compression="lz4")
         with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-            summed = _Summed(file)
+            summed = _Summed(file, going_on)
             with (
                 pa.PythonFile(summed, "w") as sink,
                 pa.ipc.new_file(sink, state.schema, options=options) as writer,
@@ -79,12 +90,14 @@ class _Summed:
 
     closed = False
 
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
+    def __init__(self, file: BinaryIO, going_on: GoingOn) -> None:
+        self._file, self._going_on = file, going_on
         self.sum = hashlib.sha256()
 
     def write(self, data: bytes) -> int:
         """Write and add."""
+        if not self._going_on():
+            raise OSError(errno.ECANCELED, "who asked for it has gone")
         self.sum.update(data)
         return self._file.write(data)
 

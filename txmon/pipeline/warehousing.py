@@ -15,7 +15,7 @@ from txmon.clock import monotonic_s
 from txmon.errors import StateError, TxmonError, WarehouseDamaged
 from txmon.metrics import Metrics
 from txmon.pipeline.commit import Fault, no_fault
-from txmon.pipeline.writer import Log
+from txmon.pipeline.log import Log
 from txmon.store import Store
 from txmon.store.warehouse import Warehouse
 

@@ -2,20 +2,21 @@
 
     take -> decode -> apply -> commit -> acknowledge
 
-A batch is acknowledged only behind its commit, and the next is applied only behind that. A commit that
-fails is tried again with the same outcome for as long as it takes; after a lost connection the head tells
-whether it had succeeded. Any other failure throws the engine's state away, the journal gives it anew, and
-each work of the batch is tried alone.
+A batch is acknowledged only behind its commit, and committed only behind the one before it. Where the engine
+has a process of its own, the next batch is decoded while it scores one, and scored while that is committed;
+no third is taken. A commit that fails is tried again with the same outcome for as long as it takes; after a
+lost connection the head tells whether it had succeeded. Any other failure throws the engine's state away,
+with what it scored ahead, the journal gives it anew, and each work of the batch is tried alone.
 Owns the order of these steps; each step is a module of its own.
 """
 
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -27,37 +28,40 @@ from txmon.errors import (
     Stopping,
     StoreCorrupt,
     StoreError,
-    StoreFatal,
-    StoreUnavailable,
     TxmonError,
 )
-from txmon.pipeline import commit
-from txmon.pipeline.applier import Applied, Applier
+from txmon.pipeline.applier import Applier
 from txmon.pipeline.batch import Batch, assemble
 from txmon.pipeline.commit import Fault, Prepared
-from txmon.pipeline.decide import RefusedRows, Stored, outcomes
+from txmon.pipeline.decide import RefusedRows, outcomes
 from txmon.pipeline.earlier import earlier_advice
 from txmon.pipeline.inbox import Change, Inbox, Job
+from txmon.pipeline.log import Log
 from txmon.pipeline.measure import Measure
 from txmon.pipeline.refusals import REFUSALS
+from txmon.pipeline.scoring import Applied
+from txmon.pipeline.storing import FAILURES, PAUSE_MAX_S, Storing
 from txmon.pipeline.work import Intake, Outcome, Work
 from txmon.rules.ir import Rule
 from txmon.store import Store
 
-_FAILURES = (StoreUnavailable, CommitUnknown, StoreFatal)
-_PAUSE_MIN_S, _PAUSE_MAX_S = 0.05, 2.0
 _IDLE_S = 0.5
 # Senders that wait for each answer fall into groups that are stored in turn, each waiting for the others. A
 # moment's patience joins them: one commit for all, and half the waiting (measured with 16 connections).
 _PATIENCE_S, _STEPS, _FEW_SENDERS = 0.001, 4, 256
 
 
-class Log(Protocol):
-    """Where the writer says what happened; never given anything of an event."""
+@dataclass(frozen=True)
+class Between:
+    """What is done between batches.
 
-    def warning(self, event: str, **values: Any) -> None: ...
-    def error(self, event: str, **values: Any) -> None: ...
-    def info(self, event: str, **values: Any) -> None: ...
+    round: after each. due: whether `settled` has something to do, which is called where the engine stands at
+    the journal's end.
+    """
+
+    round: Callable[[], None]
+    due: Callable[[], bool]
+    settled: Callable[[], None]
 
 
 @dataclass(frozen=True)
@@ -75,8 +79,17 @@ class Parts:
     log: Log
     batch_events: int
     history_until_us: int | None
-    between: Callable[[], None]  # called after each round: snapshots, marks of time
+    between: Between
     point: Fault
+
+
+@dataclass(frozen=True)
+class _Flight:
+    """A batch that the engine was given and that is not stored yet."""
+
+    jobs: Sequence[Job]
+    batch: Batch
+    started: float
 
 
 class Writer:
@@ -85,10 +98,12 @@ class Writer:
     def __init__(self, parts: Parts) -> None:
         self._p = parts
         self._thread = threading.Thread(target=self._run, name="txmon-writer", daemon=True)
-        self._give_up = threading.Event()
         self._owed: dict[int, Job] = {}  # taken and not yet answered
-        self._ahead = False  # the engine may have events that the journal has not: its state is worthless
-        self.problem: str | None = None  # what keeps it from storing, a code; None while it can
+        self._flights: deque[_Flight] = deque()  # the oldest first
+        self._ahead = False  # the engine has events that the journal may never have: its state is worthless
+        self._storing = Storing(parts.store, parts.sleep, parts.measure, parts.log, parts.point)
+        self._failed = False
+        self._scored = 0.0  # when the last result came
         self._answered = 0  # senders that the last batch answered: most of them send again at once
         self.busy = False  # whether something taken is not dealt with yet
 
@@ -104,10 +119,15 @@ class Writer:
         self._p.inbox.close(reason)
         self._thread.join(seconds)
         if self._thread.is_alive():
-            self._give_up.set()
-            self._thread.join(_PAUSE_MAX_S + 1)
-        done = not self._thread.is_alive() and not self._give_up.is_set()
+            self._storing.give_up.set()
+            self._thread.join(PAUSE_MAX_S + 1)
+        done = not self._thread.is_alive() and not self._storing.give_up.is_set()
         return done and not self._ahead and self.problem is None
+
+    @property
+    def problem(self) -> str | None:
+        """What keeps it from storing, a code; `engine` where nothing can go on."""
+        return "engine" if self._failed else self._storing.problem
 
     @property
     def alive(self) -> bool:
@@ -123,10 +143,10 @@ class Writer:
     def _run(self) -> None:
         inbox = self._p.inbox
         try:
-            while not inbox.finished:
+            while self._flights or not inbox.finished:
                 self.round(_IDLE_S)
         except Exception as error:  # nothing is left that could go on: say so, and refuse everything
-            self.problem = "engine"
+            self._failed = True
             self._p.log.error("writer.ended", exc_info=error)
             inbox.close("the engine has stopped after a failure; restart the service")
             self._drain(Stopping("the engine has stopped after a failure; restart the service"))
@@ -146,44 +166,67 @@ class Writer:
 
     def round(self, wait_s: float) -> None:
         """Take what waits and deal with it."""
-        inbox = self._p.inbox
-        inbox.wait(wait_s)
-        self._gather()
-        jobs, changes = inbox.take(self._p.batch_events)
-        self._answered = len(jobs) if len(jobs) <= _FEW_SENDERS else 0
-        self._owed = {id(job): job for job in jobs}
-        self.busy = bool(jobs or changes)
+        p = self._p
+        if not self._land_first:
+            if not (self._flights and (p.applier.ready or p.inbox.closed)):
+                p.inbox.wait(wait_s)
+            self._gather()
+            jobs, changes = p.inbox.take(p.batch_events)
+            self._owed |= {id(job): job for job in jobs}
+            self.busy = bool(jobs or changes or self._flights)
+            if changes:
+                self._land_all()
+                self._change_all(changes)
+            if jobs:
+                self._launch(jobs)
+        if self._land_first or (self._flights and p.applier.ready):
+            self._land()
+        if self._storing.give_up.is_set():
+            return
+        p.between.round()
+        if p.between.due():
+            self._land_all()
+            if not self._ahead:
+                p.between.settled()
+        self.busy = bool(self._flights)
+
+    @property
+    def _land_first(self) -> bool:
+        """Whether nothing is to be taken before something is stored."""
+        waits = len(self._flights) >= self._p.applier.ahead
+        return waits or (bool(self._flights) and self._p.inbox.finished)
+
+    def _gather(self) -> None:
+        """Give those who were just answered a moment to send again, beside those who wait already.
+
+        It sleeps rather than being woken by each of them, which would take the time from them. Nobody is
+        waited for while an engine beside us has nothing to do.
+        """
+        p = self._p
+        waiting = p.inbox.works
+        if not waiting or waiting + self._answered <= 1 or (p.applier.ahead > 1 and not self._flights):
+            return
+        for _ in range(_STEPS if self._answered else 0):
+            if p.inbox.works >= waiting + self._answered or p.inbox.works > _FEW_SENDERS:
+                return
+            if self._flights and p.applier.ready:
+                return
+            p.sleep(_PATIENCE_S)
+
+    def _change_all(self, changes: Sequence[Change]) -> None:
         try:
             for change in changes:
                 self._change(change)
         except Exception:
             self._refuse(changes, Stopping("the engine has stopped after a failure; restart the service"))
             raise
-        if jobs:
-            self._batch(jobs)
-        self.busy = False
-        if not self._give_up.is_set() and not self._ahead:
-            self._p.between()
-
-    def _gather(self) -> None:
-        """Give those who were just answered a moment to send again, beside those who wait already.
-
-        It sleeps rather than being woken by each of them, which would take the time from them.
-        """
-        waiting = self._p.inbox.works
-        if not waiting or waiting + self._answered <= 1:
-            return
-        for _ in range(_STEPS if self._answered else 0):
-            if self._p.inbox.works >= waiting + self._answered or self._p.inbox.works > _FEW_SENDERS:
-                return
-            self._p.sleep(_PATIENCE_S)
 
     def _change(self, change: Change) -> None:
         if not change.future.set_running_or_notify_cancel():
             return
         try:
             value = change.make()
-        except _FAILURES as error:
+        except FAILURES as error:
             change.future.set_exception(error)  # whoever asked shall not wait until the store is back
             self._ahead = self._ahead or isinstance(error, CommitUnknown)  # it may be in force
             self._recover(error)
@@ -195,7 +238,7 @@ class Writer:
     def _recover(self, failure: TxmonError) -> None:
         """Open the store again and let the engine stand at its end, unless the service must stop."""
         try:
-            self._reopen(failure, None)
+            self._storing.reopen(failure)
         except Stopping as error:
             self._p.log.warning("writer.gave_up", exc_info=error)
         else:
@@ -211,36 +254,87 @@ class Writer:
             try:
                 self._p.applier.reload()
                 self._ahead = False
-            except _FAILURES as error:
-                self._reopen(error, None)
+            except FAILURES as error:
+                self._storing.reopen(error)
 
-    def _batch(self, jobs: Sequence[Job]) -> None:
-        """Apply and store works together; if that fails, each alone, so that one does not fail the others."""
-        p = self._p
+    def _launch(self, jobs: Sequence[Job]) -> None:
+        """Decode works together and give them to the engine."""
         jobs = self._unbroken(jobs)
         if not jobs:
             return
+        if self._ahead and not self._flights:  # the engine must stand at the journal's end first
+            self._alone(jobs)
+            return
+        started = monotonic_s()
         try:
-            result = self._patiently([job.work for job in jobs])
+            batch = assemble([job.work for job in jobs], self._p.intake)
+        except Exception as error:
+            self._land_all()
+            self._split(jobs, error)
+            return
+        self._p.measure.stage("decode", started)
+        self._ahead = True
+        self._p.applier.submit(batch.events)
+        self._flights.append(_Flight(jobs, batch, monotonic_s()))
+        self._p.point("submitted")
+
+    def _land_all(self) -> None:
+        while self._flights:
+            self._land()
+
+    def _land(self) -> None:
+        """Wait for what the engine made of the oldest batch, store it, and tell its senders."""
+        flight, p = self._flights[0], self._p
+        try:
+            outcome = self._outcomes(flight)
+        except Exception as error:
+            behind = list(self._flights)[1:]
+            self._flights.clear()  # what the engine scored behind it is worth nothing
+            if isinstance(error, Stopping):
+                self._fail(flight.jobs, error)
+            else:
+                self._split(flight.jobs, error)
+            for later in behind:
+                self._launch(later.jobs)
+                self._land_all()
+            return
+        self._flights.popleft()
+        self._ahead = bool(self._flights)
+        started = monotonic_s()
+        self._answered = len(flight.jobs) if len(flight.jobs) <= _FEW_SENDERS else 0
+        self._tell(flight.jobs, outcome)
+        p.measure.stage("acknowledge", started)
+
+    def _split(self, jobs: Sequence[Job], error: Exception) -> None:
+        """After a failure, try each work alone, so that one does not fail the others."""
+        if isinstance(error, FAILURES):
+            self._alone(jobs, error)
+            return
+        self._p.log.error("batch.failed", events=sum(job.size for job in jobs), exc_info=error)
+        if len(jobs) == 1 or isinstance(error, StoreCorrupt):
+            if isinstance(error, StoreError):
+                self._p.measure.store_failed(error.code)
+            self._fail(jobs, error)
+            if isinstance(error, StoreCorrupt):
+                raise error
+            self._forget()
+            return
+        for job in jobs:
+            self._alone(self._unbroken([job]))
+
+    def _alone(self, jobs: Sequence[Job], failure: TxmonError | None = None) -> None:
+        """Apply and store works with nothing else under way, waiting for a store as long as it takes."""
+        if not jobs:
+            return
+        try:
+            outcome = self._patiently([job.work for job in jobs], failure)
         except Stopping as error:
             self._fail(jobs, error)
         except Exception as error:
             # the engine may be ahead of the journal: it must forget the batch
-            p.log.error("batch.failed", events=sum(job.size for job in jobs), exc_info=error)
-            if len(jobs) == 1 or isinstance(error, StoreCorrupt):
-                if isinstance(error, StoreError):
-                    p.measure.store_failed(error.code)
-                self._fail(jobs, error)
-                if isinstance(error, StoreCorrupt):
-                    raise
-                self._forget()
-            else:
-                for job in jobs:
-                    self._batch([job])
+            self._split(jobs, error)
         else:
-            started = monotonic_s()
-            self._tell(jobs, result)
-            p.measure.stage("acknowledge", started)
+            self._tell(jobs, outcome)
 
     def _forget(self) -> None:
         """Let the engine forget what is not stored, unless the service must stop."""
@@ -249,16 +343,24 @@ class Writer:
         except Stopping as error:
             self._p.log.warning("writer.gave_up", exc_info=error)
 
-    def _patiently(self, works: Sequence[Work]) -> list[Outcome]:
-        """Apply and store works, waiting for a store that the engine's state must come from."""
+    def _patiently(self, works: Sequence[Work], failure: TxmonError | None) -> list[Outcome]:
         while True:
-            if self._give_up.is_set():
+            if self._storing.give_up.is_set():
                 raise Stopping("the service stops; nothing of this was stored")
-            self._stand()
             try:
-                return self._outcomes(works)
-            except _FAILURES as error:
-                self._reopen(error, None)
+                if failure is not None:
+                    self._storing.reopen(failure)
+                self._stand()
+                started = monotonic_s()
+                flight = _Flight((), assemble(works, self._p.intake), monotonic_s())
+                self._p.measure.stage("decode", started)
+                self._ahead = True
+                self._p.applier.submit(flight.batch.events)
+                outcome = self._outcomes(flight)
+                self._ahead = False
+                return outcome
+            except FAILURES as error:
+                failure = error
 
     def _unbroken(self, jobs: Sequence[Job]) -> list[Job]:
         """The jobs that may be stored; those behind a failed one of their consumer are answered."""
@@ -275,19 +377,21 @@ class Writer:
                 job.work.chain.broken = True
         self._tell(jobs, [error] * len(jobs))
 
-    def _outcomes(self, works: Sequence[Work]) -> list[Outcome]:
-        p, started = self._p, monotonic_s()
-        batch = assemble(works, p.intake)
-        started = p.measure.stage("decode", started)
-        self._ahead = True
-        applied = p.applier.apply(batch.events)
-        started = p.measure.stage("apply", started)
+    def _outcomes(self, flight: _Flight) -> list[Outcome]:
+        """Store what the engine makes of a batch; returns what its senders are told.
+
+        Raises:
+            StoreError: the engine failed, and the store that its state must come from is away.
+        """
+        p, batch = self._p, flight.batch
+        applied = p.applier.result()
+        started = p.measure.stage("apply", max(flight.started, self._scored))
+        self._scored = started
         p.point("applied")
         refused = self._refused(batch, applied)
         made = partial(outcomes, batch, applied, refused, p.rules)
         prepared = Prepared(batch, applied, refused, p.clock.now_us(), p.history_until_us, made)
-        stored = self._store(prepared)
-        self._ahead = False
+        stored = self._storing.store(prepared)
         p.measure.stage("commit", started)
         p.measure.batch(batch, applied, refused.table, stored, p.rules)
         p.measure.stands(p.store.marks, applied)
@@ -314,54 +418,7 @@ class Writer:
                 line.append(place.line)
         return RefusedRows(pa.concat_tables(tables), np.concatenate(work), np.concatenate(line))
 
-    # -- storing -------------------------------------------------------------------------------------
-
-    def _store(self, prepared: Prepared) -> Stored:
-        """Store a batch, however long the store is away.
-
-        Raises:
-            Stopping: the service must stop before it could be stored.
-        """
-        p = self._p
-        while True:
-            try:
-                stored = commit.write(p.store, prepared, p.point)
-            except _FAILURES as error:
-                found = self._reopen(error, prepared)
-                if found is not None:
-                    return found
-            else:
-                self.problem = None
-                return stored
-
-    def _reopen(self, failure: TxmonError, prepared: Prepared | None) -> Stored | None:
-        """Open the store again; returns what is stored if the failed commit had succeeded."""
-        p, pause = self._p, _PAUSE_MIN_S
-        self.problem = failure.code
-        p.measure.store_failed(failure.code)
-        p.log.warning("store.failed", code=failure.code)
-        while True:
-            if self._give_up.is_set():
-                raise Stopping("the store cannot be reached and the service stops; nothing was stored")
-            p.sleep(pause)
-            pause = min(pause * 2, _PAUSE_MAX_S)
-            try:
-                p.store.reopen()
-            except StoreCorrupt:
-                raise
-            except TxmonError as error:
-                self.problem = error.code
-                continue
-            break
-        p.measure.store_recovered()
-        p.log.info("store.reopened", journal_seq=p.store.marks.seq)
-        self.problem = None
-        if prepared is not None and prepared.attempted is not None and prepared.stored is not None:
-            # without a journal row of its own the head says nothing, and storing it again does no harm
-            wrote = len(prepared.applied.accepted) > 0 or len(prepared.refused.table) > 0
-            if wrote and p.store.marks.head == prepared.attempted.head:
-                return prepared.stored
-        return None
+    # -- answers -------------------------------------------------------------------------------------
 
     def _tell(self, jobs: Sequence[Job], results: Sequence[Outcome | Exception]) -> None:
         for job, result in zip(jobs, results, strict=True):

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from txmon.errors import SourceError
-from txmon.pipeline.writer import Log
+from txmon.pipeline.log import Log
 from txmon.store import Store, Tx, offsets, outbox
 from txmon.store.outbox import Stored
 from txmon.streams.kafkaurl import KafkaAddress

@@ -23,8 +23,8 @@ from txmon.clock import Clock
 from txmon.errors import Busy, NoRoom, SourceError, Stopping, TxmonError
 from txmon.metrics import Metrics
 from txmon.pipeline.inbox import Done
+from txmon.pipeline.log import Log
 from txmon.pipeline.work import Chain, Outcome, Sender, Work
-from txmon.pipeline.writer import Log
 from txmon.streams.consumer import Consumer, Message, Stored
 from txmon.streams.decode import DecodedBatch
 
