@@ -11,15 +11,16 @@ import os
 import signal
 import socket
 import threading
+import traceback
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from multiprocessing.connection import Connection
+from pathlib import Path
 
 from txmon.errors import EngineLost
 
 Child = Callable[[Connection], None]
-_FD_MAX = 65_536
 
 
 class Nursery:
@@ -90,9 +91,24 @@ def _only_child(work: Callable[[], None], keep: int) -> None:
         # signals are for the service, which ends us by closing the connection
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, signal.SIG_IGN)
-        os.closerange(3, keep)
-        os.closerange(keep + 1, _FD_MAX)
+        _let_go(keep)
         work()
         code = 0
+    except BaseException as error:  # nobody above us hears it; its text may quote what was sent
+        places = [f"{Path(f.filename).name}:{f.lineno}" for f in traceback.extract_tb(error.__traceback__)]
+        os.write(2, f"engine process: {type(error).__name__} at {' '.join(places)}\n".encode())
     finally:
         os._exit(code)
+
+
+def _let_go(keep: int) -> None:
+    """Let go of every inherited file but one.
+
+    Their numbers stay taken: objects that came along in memory may still close them when they are tidied up,
+    and would otherwise close a file that was opened here under the same number.
+    """
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for number in [int(name) for name in os.listdir("/dev/fd")]:
+        if number > 2 and number not in (keep, nothing):
+            with suppress(OSError):  # the listing's own
+                os.dup2(nothing, number, inheritable=False)
