@@ -23,6 +23,7 @@ import orjson
 import pyarrow.parquet as pq
 
 MOST_NAMED = 5
+SQUEEZE = 10  # days in one
 
 
 def rows_of(path: Path) -> list[dict[str, Any]]:
@@ -43,7 +44,9 @@ def _plain(row: dict[str, Any]) -> dict[str, Any]:
 def bodies(rows: list[dict[str, Any]], start: datetime, days: int) -> Iterator[bytes]:
     """Events for ever; event time begins at `start`.
 
-    The last `days` days are repeated. What lies before them, accounts that were opened years ago, comes once.
+    The last `days` days are repeated, each time in the first tenth of as many: a warehouse has a file a day of
+    events, and would come to as many as a real one has in decades. What lies before them, accounts that were
+    opened years ago, comes once.
     """
     last = max(row["event_time"] for row in rows).date()
     first = datetime.combine(last - timedelta(days=days - 1), datetime.min.time(), UTC)
@@ -52,9 +55,11 @@ def bodies(rows: list[dict[str, Any]], start: datetime, days: int) -> Iterator[b
         if row["event_time"] < first:
             yield orjson.dumps(row | {"event_time": start}, default=str)
     while True:
+        start_of_cycle = first + by
         for row in rows:
             if row["event_time"] >= first:
                 made = _shifted(row, by)
+                made["event_time"] = start_of_cycle + (row["event_time"] - first) / SQUEEZE
                 made["event_id"] = f"{cycle}-{row['event_id']}"
                 yield orjson.dumps(made, default=str)
         by, cycle = by + timedelta(days=days), cycle + 1
