@@ -27,7 +27,7 @@ from txmon.clock import monotonic_s
 from txmon.errors import StateError
 
 Say = Callable[[str], None]
-_MEMORY_EVENTS = 100_000  # what the growth of arrays leaves empty is a small part then
+_MEMORY_EVENTS = 80_000  # of the years in which windows fill
 _LEAST_S = 0.05  # of what is told apart from how starts differ
 _RECOVERED = b'"engine.recovered"'
 
@@ -48,10 +48,10 @@ def measure(events: int, folder: Path, say: Say) -> dict[str, Any]:
     Raises:
         StateError: a command failed.
     """
-    say("measuring memory")
-    held = memory(min(events, _MEMORY_EVENTS))
-    say(f"making {events:,} events")
     folder.mkdir(parents=True, exist_ok=True)
+    say("filling windows")
+    held = memory(min(events, _MEMORY_EVENTS), folder)
+    say(f"making {events:,} events")
     write_stream(Stream(Shape.scaled(events)), folder / "events.parquet")
     lines = folder / "events.ndjson"
     lines.write_bytes(b"\n".join(bodies_of(pq.read_table(folder / "events.parquet"))) + b"\n")
@@ -161,9 +161,10 @@ def lines_of(found: dict[str, Any]) -> list[str]:
     ):  # fmt: skip
         out += [f"{name.replace('_', ' '):<18} {value:>12,} {unit}" for name, value in found[title].items()]
     held = found["memory"]
-    out += [
-        f"{group['key']:<22} {group['bytes_per_event']:>8,} bytes an event for {group['days']:g} days"
-        for group in held["groups"]
-    ]
-    out.append(f"memory: {held['bytes_per_event_a_day']:,} bytes for each event a day, and keys")
+    for group in held["groups"]:
+        out.append(
+            f"{group['key']:<22} {group['bytes_per_event_a_day']:>10,} bytes for each event a day, "
+            f"kept for {group['days']} days"
+        )
+    out.append(f"memory of windows: {held['bytes_per_event_a_day']:,} bytes for each event a day")
     return out

@@ -1,15 +1,16 @@
-"""Measures what windows and identities take in memory, by the group of keys that keeps them.
+"""Measures what windows take in memory once they are full, by the group of keys that keeps them.
 
-    memory(40_000)    the packs that ship over payments of 30 days, all of which every long window holds
+    memory(80_000)    payments over six and a half years, thinly, under the packs that ship
 
-An event is kept by each group of windows as long as its longest window and the accepted lateness reach. So
-what a store needs in the long run is bytes an event times the days that the group keeps it, for each event a
-day. Owns this sum; runs in this process.
+An event may be as old as the longest window and the accepted lateness, and its own windows look back further
+still, so a group keeps rows for both (docs/decisions.md, 1). The stream lasts longer than any does: at its
+end as much leaves as enters, and what is held, divided by the events of a day, is what each event a day costs
+in the long run. Owns this stream; runs in this process.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from txmon.bench.data import Shape, Stream
@@ -20,49 +21,47 @@ from txmon.engine.warm import warm_up
 from txmon.model.pan import Tokeniser
 from txmon.model.rates import Rates
 from txmon.pipeline.scorer import Scorer
+from txmon.pipeline.statefile import write_state
 from txmon.rules.pack import load_pack
 from txmon.streams.canonical import Context
 from txmon.streams.feedfile import load_feed
 
+DAYS = 2_400
+_MONTHLY = 10  # events a payer makes in a month
+_ROWS = 4_096
 _DAY_US = 86_400_000_000
-_ROWS = 8_192
 
 
-@dataclass(frozen=True)
-class Held:
-    """What a group of windows holds: bytes for each event, as long as `days`; bytes of its keys."""
-
-    key: str
-    days: float
-    bytes_per_event: float
-    key_bytes: int
-
-
-def memory(events: int) -> dict[str, Any]:
-    """Return bytes an event by group, of keys and identities, and what each event a day needs in the end."""
+def memory(events: int, folder: Path) -> dict[str, Any]:
+    """Return bytes for each event a day: of all windows, of each group, of a snapshot."""
     limits = Limits()
     scorer = Scorer(load_pack(), None, limits)
     warm_up(lambda _: None)
     context = Context(load_feed(FEED), Tokeniser(KEY), Rates("EUR"))
-    for batch in Stream(Shape.scaled(events)).batches(_ROWS):
+    payers = max(10, round(events / (_MONTHLY * DAYS / 30)))
+    shape = Shape(events, DAYS, payers, max(5, payers // 2), max(3, payers // 8))
+    for batch in Stream(shape).batches(_ROWS):
         scorer.apply(canonical_rows(batch, context))
-    held = []
+    daily = events / DAYS
+    oldest = scorer.engine.store.longest_us / _DAY_US + limits.max_lateness_days
+    groups, all_rows = [], 0.0
     for slot in scorer.engine.store.slots:
         parts = slot.group.bytes_used()
-        keys = parts.pop("keys")
-        days = slot.reach_us / _DAY_US + limits.max_lateness_days
-        held.append(Held("+".join(slot.key), round(days, 1), round(sum(parts.values()) / events, 1), keys))
-    identity = scorer.engine.gate.bytes_used() / events
-    known = limits.dedup_horizon_days + limits.max_lateness_days
-    long_run = sum(one.bytes_per_event * one.days for one in held) + identity * known
+        parts.pop("keys")
+        rows = sum(parts.values()) / daily
+        all_rows += rows
+        days = round(oldest + slot.reach_us / _DAY_US)
+        groups.append({"key": "+".join(slot.key), "days": days, "bytes_per_event_a_day": round(rows)})
+    write_state(scorer.snapshot(), folder / "state.arrow")
     return {
-        "groups": [
-            {"key": one.key, "days": one.days, "bytes_per_event": one.bytes_per_event}
-            for one in sorted(held, key=lambda one: -one.bytes_per_event * one.days)
-            if one.bytes_per_event >= 1
-        ],
-        "bytes_per_event": round(sum(one.bytes_per_event for one in held) + identity, 1),
-        "key_bytes_per_event": round(sum(one.key_bytes for one in held) / events, 1),
-        "identity_bytes": round(identity, 1),
-        "bytes_per_event_a_day": round(long_run),
+        "events": events,
+        "days": DAYS,
+        "groups": [g for g in sorted(groups, key=_size) if _size(g) <= -1000],
+        "bytes_per_event_a_day": round(all_rows),
+        "snapshot_bytes_per_event_a_day": round((folder / "state.arrow").stat().st_size / daily),
+        "identity_bytes": round(scorer.engine.gate.bytes_used() / daily / limits.dedup_horizon_days),
     }
+
+
+def _size(group: dict[str, Any]) -> int:
+    return -int(group["bytes_per_event_a_day"])
