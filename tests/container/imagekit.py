@@ -9,6 +9,7 @@ taken out again.
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -21,6 +22,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+import pytest
 from dockerfile import Dockerfile, Stage, Step, context, expand, pairs, read
 from numba.core.caching import UserProvidedCacheLocator
 from packaging.requirements import Requirement
@@ -112,9 +114,19 @@ class Builder:
         (self.helpers / "probe" / "sitecustomize.py").write_text(_PROBE)
         for name in sorted(declared_files()):
             (self.helpers / "site" / name).symlink_to(f"/replay/all/{name}")
-        wanted = next(v for s in self._file.stages[0].steps if s.word == "ARG" for k, v in pairs(s.rest, {}).items() if k == "SETUPTOOLS_VERSION")  # fmt: skip
-        words = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", f"setuptools=={wanted}"]
-        subprocess.run([*words, "--dest", str(self.helpers / "wheels")], check=True, capture_output=True)
+        self._fetch_setuptools()
+
+    def _fetch_setuptools(self) -> None:
+        """What makes the wheel, as the Dockerfile pins it; the only thing that is fetched."""
+        named = [step.rest for step in self._file.stages[0].steps if step.word == "ARG"]
+        (version,) = [text.partition("=")[2] for text in named if text.startswith("SETUPTOOLS_VERSION=")]
+        words = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", f"setuptools=={version}"]
+        done = subprocess.run(
+            [*words, "--dest", str(self.helpers / "wheels")], capture_output=True, text=True
+        )
+        if done.returncode and os.environ.get("CI") != "true":
+            pytest.skip(f"setuptools {version} cannot be fetched here")
+        assert done.returncode == 0, done.stderr
 
     # -- stages ----------------------------------------------------------------------------------------
 

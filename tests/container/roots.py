@@ -26,6 +26,9 @@ _ETC = (
     "ld.so.conf.d", "ssl", "ca-certificates", "localtime", "mime.types",
 )  # fmt: skip
 _DEVICES = ("null", "zero", "full", "random", "urandom")
+_LINKS = {
+    "fd": "/proc/self/fd", "stdin": "/proc/self/fd/0", "stdout": "/proc/self/fd/1", "stderr": "/proc/self/fd/2",
+}  # fmt: skip
 
 
 @cache
@@ -73,6 +76,8 @@ def make_root(root: Path) -> None:
             shutil.copy2(source, root / "etc" / name)
     for name in _DEVICES:
         (root / "dev" / name).touch()
+    for name, target in _LINKS.items():
+        (root / "dev" / name).symlink_to(target)
     (root / "dev" / "shm").mkdir()
     for place in _system():
         (root / str(place).lstrip("/")).mkdir(parents=True, exist_ok=True)
