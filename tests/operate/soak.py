@@ -218,10 +218,11 @@ def _watch(
 ) -> list[Sample]:
     """Look until the load is done; a service that ends is found by who waits for it."""
     samples: list[Sample] = []
-    started = time.monotonic()
+    started = due = time.monotonic()
     try:
         while load.poll() is None and served.process.poll() is None:
-            time.sleep(max(0.0, started + (len(samples) + 1) * plan.every_s - time.monotonic()))
+            due = max(due + plan.every_s, time.monotonic())
+            time.sleep(max(0.0, due - time.monotonic()))
             if served.process.poll() is None:
                 samples.append(look(served.process.pid, folder, time.monotonic() - started))
                 file.write(json.dumps(vars(samples[-1])) + "\n")
