@@ -85,9 +85,11 @@ def _code(text: bytes) -> str:
 class Load:
     """Some connections that share one schedule; whoever is behind it sends at once."""
 
-    def __init__(self, port: int, key: str, source: Iterator[bytes], rate: float, batch: int) -> None:
+    def __init__(
+        self, port: int, key: str, source: Iterator[bytes], rate: float, batch: int, days_an_event: float
+    ) -> None:
         self._port, self._key, self._source, self._batch = port, key, source, batch
-        self._pause_s = batch / rate
+        self._pause_s, self.days_an_event = batch / rate, days_an_event
         self._due_s = time.monotonic()
         self.sent = self.acked = 0
         self.errors: Counter[str] = Counter()
@@ -159,6 +161,7 @@ async def run(load: Load, connections: int, seconds: float, stats: Path) -> None
                 "acked": load.acked,
                 "slowest_ms": round(load.slowest_ms, 1),
             }
+            line["days"] = round(load.acked * load.days_an_event, 1)
             line["errors"] = dict(load.errors.most_common(MOST_NAMED))
             load.slowest_ms = 0.0
             file.write(json.dumps(line) + "\n")
@@ -169,8 +172,9 @@ async def run(load: Load, connections: int, seconds: float, stats: Path) -> None
 def main() -> None:
     """See the module."""
     port, key, events, stats, rate, batch, connections, seconds, start, days = sys.argv[1:]
-    source = bodies(rows_of(Path(events)), datetime.fromisoformat(start), int(days))
-    load = Load(int(port), key, source, float(rate), int(batch))
+    rows = rows_of(Path(events))
+    source = bodies(rows, datetime.fromisoformat(start), int(days))
+    load = Load(int(port), key, source, float(rate), int(batch), int(days) / len(rows))
     asyncio.run(run(load, int(connections), float(seconds), Path(stats)))
 
 
