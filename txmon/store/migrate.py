@@ -44,8 +44,8 @@ def require_current(connection: sa.Connection) -> None:
     current = check_known(connection, config)
     if current != ScriptDirectory.from_config(config).get_current_head():
         raise StateError(
-            f"the store has revision {current or 'none'} of its tables, an older one; back it up with the version "
-            "that made it, then open it once for writing, as a start of the service does"
+            f"the store has revision {current or 'none'} of its tables, an older one; back it up with the "
+            "version that made it, then open it once for writing, as a start of the service does"
         )
 
 
