@@ -184,4 +184,4 @@ def test_a_snapshot_without_a_part_is_refused(plan: Plan) -> None:
     engine = Scorer(plan).engine
     arrays = engine.snapshot()
     with pytest.raises(StateError, match="no part 'gate'"):
-        Scorer(plan).engine.restore({k: v for k, v in arrays.items() if not k.startswith("gate/")})
+        Scorer(plan).engine.restore((k, v) for k, v in arrays.items() if not k.startswith("gate/"))

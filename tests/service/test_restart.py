@@ -40,6 +40,7 @@ def killed(bench: Bench, payloads: Any, name: str) -> Bench:
     service = bench.open(snapshot_events=50)
     for part in (payloads[:60], payloads[60:120], payloads[120:-30], payloads[-30:]):
         send(service, part, range(10, 400, 10))
+        until(lambda: service.store.marks.events - service.saving._events < 50)  # what was due was begun
         service.saving.wait(None)
     copy = bench.folder / name
     copy.mkdir()

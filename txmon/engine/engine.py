@@ -7,7 +7,9 @@ is a module of its own.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from itertools import groupby
 from typing import Protocol
 
 import numpy as np
@@ -296,22 +298,26 @@ class Engine:
             f"{part}/{k}": v for part, owner in self._parts().items() for k, v in owner.snapshot().items()
         }
 
-    def restore(self, arrays: dict[str, np.ndarray]) -> None:
+    def restore(self, arrays: Iterable[tuple[str, np.ndarray]]) -> None:
         """Go on from a snapshot of an engine with the same plan.
+
+        Args:
+            arrays: as `snapshot` gave them, in that order; none is needed any more once its part was read, so
+                that a large state need not be in memory twice.
 
         Raises:
             StateError: the snapshot lacks a part, or was made for other features.
         """
-        by_part: dict[str, dict[str, np.ndarray]] = {}
-        for name, array in arrays.items():
-            part, _, rest = name.partition("/")
-            by_part.setdefault(part, {})[rest] = array
-        for part, owner in self._parts().items():
-            if part not in by_part and owner.snapshot():
+        missing = self._parts()
+        for part, found in groupby(arrays, lambda item: item[0].partition("/")[0]):
+            if part in missing:
+                missing.pop(part).restore({name.partition("/")[2]: array for name, array in found})
+        for part, owner in missing.items():
+            if owner.snapshot():
                 raise StateError(
                     f"snapshot has no part '{part}'; it was made for other rules, replay the events"
                 )
-            owner.restore(by_part.get(part, {}))
+            owner.restore({})
 
     @property
     def rows_looked_back(self) -> int:

@@ -6,9 +6,10 @@ the same. Owns the composition and nothing else.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from itertools import pairwise
+from typing import Any, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -46,6 +47,17 @@ class Result:
     def hits(self) -> pa.Table:
         """The hits with the columns of hits.parquet."""
         return self.found.select(HIT_COLUMNS.names)
+
+
+class State(Protocol):
+    """A snapshot: the table that `Scorer.snapshot` returns, or one that is read batch by batch."""
+
+    @property
+    def schema(self) -> pa.Schema:
+        """Its columns, and what it says of itself."""
+
+    def to_batches(self) -> Iterable[pa.RecordBatch]:
+        """Return its rows in order."""
 
 
 class Known:
@@ -116,7 +128,7 @@ class Scorer:
         tags = {"sequence": str(self.engine.gate.next_seq), "pack_hash": self.plan.pack_hash}
         return table.replace_schema_metadata(tags)
 
-    def restore(self, snapshot: pa.Table) -> None:
+    def restore(self, snapshot: State) -> None:
         """Go on from a snapshot made with the same packs.
 
         Raises:
@@ -127,12 +139,25 @@ class Scorer:
             raise StateError(
                 "snapshot was made with other rules, lists or detectors; replay the events instead"
             )
-        engine: dict[str, np.ndarray] = {}
         alerts: dict[str, pa.Table] = {}
-        about = snapshot.select(["name", "type", "shape"]).to_pylist()
-        for row, value in zip(about, snapshot.column("data"), strict=True):
+        self.engine.restore(_arrays(snapshot, alerts))
+        self.take_alerts(alerts)
+
+    def take_alerts(self, tables: Mapping[str, pa.Table]) -> None:
+        """Go on from a snapshot of an alert book, which may be that of an earlier plan in `former`.
+
+        Raises:
+            StateError: it names a rule that is neither in the plan nor in `former`.
+        """
+        self.alerts = AlertBook.restore(self._known, tables, keep_closed=self._keep_closed)
+
+
+def _arrays(snapshot: State, alerts: dict[str, pa.Table]) -> Iterator[tuple[str, np.ndarray]]:
+    """Yield the engine's arrays, one after the other; tables of the alert book are put aside."""
+    for batch in snapshot.to_batches():
+        about = batch.select(["name", "type", "shape"]).to_pylist()
+        for row, data in zip(about, _values(batch.column("data")), strict=True):
             owner, _, name = row["name"].partition("/")
-            data = value.as_buffer()
             if owner == "format":
                 found = int(np.frombuffer(data, np.int64)[0])
                 if found != SNAPSHOT_FORMAT:
@@ -143,18 +168,16 @@ class Scorer:
                 alerts[name] = pa.ipc.open_stream(data).read_all()
             else:
                 array = np.frombuffer(data, np.dtype(row["type"])).reshape(row["shape"])
-                # and copy what they take over
-                engine[name] = array if name.startswith(_GROUP) else array.copy()
-        self.engine.restore(engine)
-        self.take_alerts(alerts)
+                # groups copy what they take over
+                yield name, array if name.startswith(_GROUP) else array.copy()
 
-    def take_alerts(self, tables: Mapping[str, pa.Table]) -> None:
-        """Go on from a snapshot of an alert book, which may be that of an earlier plan in `former`.
 
-        Raises:
-            StateError: it names a rule that is neither in the plan nor in `former`.
-        """
-        self.alerts = AlertBook.restore(self._known, tables, keep_closed=self._keep_closed)
+def _values(column: pa.Array) -> Iterator[pa.Buffer]:
+    """Yield the values of a large_binary array, in its own memory: a scalar would hold a copy."""
+    _, offsets, data = column.buffers()
+    at = np.frombuffer(offsets, np.int64)[column.offset : column.offset + len(column) + 1].tolist()
+    for start, stop in pairwise(at):
+        yield data.slice(start, stop - start)
 
 
 def _chunk(value: Any) -> pa.Array:

@@ -11,7 +11,7 @@ import contextlib
 import errno
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -112,8 +112,35 @@ class _Summed:
         """Nothing: the sum is still to be written."""
 
 
-def read_state(path: Path) -> pa.Table:
-    """Read a snapshot.
+class StateFile:
+    """A state in a file whose bytes are those that were written; read batch by batch, never whole."""
+
+    def __init__(self, path: Path, content: pa.Buffer) -> None:
+        self._path = path
+        self._file = pa.ipc.open_file(content)
+
+    @property
+    def schema(self) -> pa.Schema:
+        """Its columns, and what it says of itself."""
+        return self._file.schema
+
+    def to_batches(self) -> Iterator[pa.RecordBatch]:
+        """Yield its rows in order.
+
+        Raises:
+            StateError: they are no rows.
+        """
+        for number in range(self._file.num_record_batches):
+            try:
+                batch = self._file.get_batch(number)
+                batch.validate(full=True)
+            except (OSError, pa.ArrowException) as error:
+                raise _unreadable(self._path, error) from error
+            yield batch
+
+
+def read_state(path: Path) -> StateFile:
+    """Open a snapshot.
 
     Raises:
         StateError: the file cannot be read or is damaged.
@@ -126,10 +153,10 @@ def read_state(path: Path) -> pa.Table:
             content, trailer = source.read_buffer(size), source.read()
             if trailer != _MARK + hashlib.sha256(content).digest():
                 raise OSError("its bytes are not those that were written")
-            table = pa.ipc.open_file(content).read_all()
-            table.validate(full=True)
+            return StateFile(path, content)
     except (OSError, pa.ArrowException) as error:
-        raise StateError(
-            f"state file {path} cannot be read: {error}; remove it and replay the events"
-        ) from error
-    return table
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: Exception) -> StateError:
+    return StateError(f"state file {path} cannot be read: {error}; remove it and replay the events")
