@@ -23,7 +23,19 @@ from txmon.model.currencies import EXPONENTS
 from txmon.model.profile import event_column
 from txmon.rules.columns import columns
 from txmon.rules.ir import Expr, Feature, On, Unit
-from txmon.rules.vec import Vec, choose, each_word, finite, from_arrow, full, literal, plain, take, to_arrow
+from txmon.rules.vec import (
+    Vec,
+    WordList,
+    choose,
+    each_word,
+    finite,
+    from_arrow,
+    full,
+    literal,
+    plain,
+    take,
+    to_arrow,
+)
 
 _DAY_US = 86_400_000_000
 _ATTRIBUTE = "attribute:"
@@ -268,7 +280,7 @@ class LegFrame(Frame):
 
     def base_vec(self, name: str, unit: Unit) -> Vec:
         if name == "direction":
-            return Vec(self.incoming.astype(np.int32), True, ["out", "in"])
+            return Vec(self.incoming.astype(np.int32), True, WordList(["out", "in"]))
         role, _, rest = name.partition("_")
         out, incoming = ("payer", "payee") if role == "account" else ("payee", "payer")
         end = f"_{rest}" if rest else ""

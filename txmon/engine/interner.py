@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from txmon.engine.hashing import Words, first_seen, intern_words, rehash, text_hashes
-from txmon.rules.vec import Vec, plain, recode
+from txmon.rules.vec import Vec, WordList, plain, recode
 
 Codes = npt.NDArray[np.int64]
 NULL_CODE = -1
@@ -117,7 +117,7 @@ class TextInterner:
         """Return the texts of `codes` as a vector over only those that occur, null where negative."""
         known = codes >= 0
         if not known.any():
-            return Vec(np.zeros(len(codes), np.int32), False, [""])
+            return Vec(np.zeros(len(codes), np.int32), False, WordList([""]))
         used, position = np.unique(codes[known], return_inverse=True)
         data = np.zeros(len(codes), np.int32)
         data[known] = position

@@ -42,9 +42,15 @@ class DatedList:
         """Return whether each value is in the list on its day (days since the epoch); null for null."""
         codes = values.data
         found = np.zeros(len(days), np.bool_)
+        words = values.text
         for members, starts, ends in self._layers:
-            place = np.array([members.get(word, -1) for word in values.text], np.int64)
-            if place.max(initial=-1) >= 0:
+            if len(members) < len(words):  # whatever is fewer is gone through
+                there = [(words.places[word], at) for word, at in members.items() if word in words.places]
+            else:
+                there = [(n, members[word]) for n, word in enumerate(words) if word in members]
+            if there:
+                place = np.full(len(words), -1, np.int64)
+                place[[n for n, _ in there]] = [at for _, at in there]
                 at = place[codes]
                 found |= (at >= 0) & (starts[at] <= days) & (days <= ends[at])
         return Vec(found, values.ok)

@@ -238,7 +238,9 @@ def _case(call: Call, args: list[Vec]) -> Vec:
 
 
 def _coalesce(call: Call, args: list[Vec]) -> Vec:
-    return choose([(arg.ok, arg) for arg in args[:-1]], args[-1], call.unit)
+    asked = [arg for arg in args if arg.ok is not False] or args[-1:]
+    last = next((n for n, arg in enumerate(asked) if arg.ok is True), len(asked) - 1)
+    return choose([(arg.ok, arg) for arg in asked[:last]], asked[last], call.unit)
 
 
 def _nullif(call: Call, args: list[Vec]) -> Vec:

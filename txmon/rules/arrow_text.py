@@ -30,21 +30,16 @@ _ORDER: dict[str, Callable[[Any, Any], Any]] = {
 }
 
 
-def _word_code(vec: Vec, word: str) -> int:
-    try:
-        return vec.text.index(word)
-    except ValueError:
-        return -1
-
-
 def equal_text(left: Vec, right: Vec) -> Any:
     """Where two texts are equal, nulls aside."""
     if right.scalar:
-        return np.equal(left.data, _word_code(left, right.text[int(right.data)]))
+        return np.equal(left.data, left.text.places.get(right.text[int(right.data)], -1))
     if left.scalar:
-        return np.equal(right.data, _word_code(right, left.text[int(left.data)]))
-    (a, b), _ = merge((left, right))
-    return np.equal(a.data, b.data)
+        return np.equal(right.data, right.text.places.get(left.text[int(left.data)], -1))
+    few, many = sorted((left, right), key=lambda vec: len(vec.text))
+    places = many.text.places
+    table = np.array([places.get(word, -1) for word in few.text], np.int32)
+    return np.equal(table[few.data], many.data)
 
 
 def compare_text(op: str, left: Vec, right: Vec) -> Any:

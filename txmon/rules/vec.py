@@ -52,13 +52,34 @@ _WIDTHS: dict[int, Any] = {
 }
 
 
+class WordList(list[str]):
+    """WordList of a text, and the place of each, which is found once however often it is asked for."""
+
+    __slots__ = ("_places",)
+
+    @classmethod
+    def of(cls, places: dict[str, int]) -> WordList:
+        """Make the words of places 0, 1, 2 and so on, in this order."""
+        made = cls(places)
+        made._places = places
+        return made
+
+    @property
+    def places(self) -> dict[str, int]:
+        """Place of each word; of one that is there twice, the first."""
+        found: dict[str, int] | None = getattr(self, "_places", None)
+        if found is None:
+            found = self._places = {word: at for at, word in reversed(list(enumerate(self)))}
+        return found
+
+
 @dataclass(slots=True)
 class Vec:
     """A column or one scalar for all rows; `words` is set for text and only for text."""
 
     data: Any
     ok: Ok
-    words: list[str] | None = None
+    words: WordList | None = None
 
     @property
     def scalar(self) -> bool:
@@ -66,15 +87,15 @@ class Vec:
         return not isinstance(self.data, np.ndarray)
 
     @property
-    def text(self) -> list[str]:
-        """Words of a text."""
-        return self.words if self.words is not None else []
+    def text(self) -> WordList:
+        """WordList of a text."""
+        return self.words if self.words is not None else WordList()
 
 
 def literal(value: object, unit: Unit) -> Vec:
     """Make a scalar."""
     if unit is Unit.TEXT:
-        return Vec(0, value is not None, [str(value) if value is not None else ""])
+        return Vec(0, value is not None, WordList([str(value) if value is not None else ""]))
     zero = _DTYPES[unit].type(0)
     return Vec(zero if value is None else _DTYPES[unit].type(value), value is not None)
 
@@ -159,12 +180,12 @@ def from_arrow(array: pa.Array | pa.ChunkedArray, unit: Unit) -> Vec:
 
 def _text(array: pa.Array) -> Vec:
     if len(array) and array.null_count == len(array):
-        return Vec(np.zeros(len(array), np.int32), False, [""])
+        return Vec(np.zeros(len(array), np.int32), False, WordList([""]))
     if not pa.types.is_dictionary(array.type):
         array = array.dictionary_encode()
     dictionary = array.dictionary
     if len(dictionary) == 0:
-        return Vec(np.zeros(len(array), np.int32), len(array) == 0, [""])
+        return Vec(np.zeros(len(array), np.int32), len(array) == 0, WordList([""]))
     codes, ok = plain(array.indices)
     if len(dictionary) > len(array):
         # a long-lived dictionary: look only at the words this batch has
@@ -173,7 +194,7 @@ def _text(array: pa.Array) -> Vec:
     words = dictionary.to_pylist()
     if None in words or len(set(words)) < len(words):
         return recode(words, codes.astype(np.int32, copy=False), ok)
-    return Vec(codes.astype(np.int32, copy=False), ok, words)
+    return Vec(codes.astype(np.int32, copy=False), ok, WordList(words))
 
 
 def full(vec: Vec, n: int, unit: Unit) -> Vec:
@@ -182,13 +203,13 @@ def full(vec: Vec, n: int, unit: Unit) -> Vec:
 
 
 def take(vec: Vec, rows: Any) -> Vec:
-    """Rows of a vector, by number. Words that few rows cannot need are left behind."""
+    """Rows of a vector, by number. WordList that few rows cannot need are left behind."""
     data = vec.data if vec.scalar else vec.data[rows]
     ok = vec.ok[rows] if isinstance(vec.ok, np.ndarray) else vec.ok
     words = vec.words
     if words is not None and not vec.scalar and 4 * len(rows) < len(words):
         used, data = np.unique(data, return_inverse=True)
-        words = [words[code] for code in used.tolist()] or [""]
+        words = WordList([words[code] for code in used.tolist()] or [""])
         data = data.astype(np.int32)
     return Vec(data, ok, words)
 
@@ -200,7 +221,8 @@ def recode(words: Sequence[str | None], codes: Any, ok: Ok) -> Vec:
     for at, word in enumerate(words):
         if word is not None:
             table[at] = index.setdefault(word, len(index))
-    vec = Vec(table[codes] if isinstance(codes, np.ndarray) else int(table[codes]), ok, list(index) or [""])
+    found = WordList.of(index or {"": 0})
+    vec = Vec(table[codes] if isinstance(codes, np.ndarray) else int(table[codes]), ok, found)
     if None in words:
         there = np.array([word is not None for word in words])
         known(vec, there[codes] if isinstance(codes, np.ndarray) else bool(there[codes]))
@@ -227,7 +249,7 @@ def each_word(vec: Vec, function: Callable[[str], Any], dtype: Any) -> Any:
 def choose(branches: Sequence[tuple[Any, Vec]], last: Vec, unit: Unit) -> Vec:
     """Return, row by row, the first branch whose condition (array or bool) holds, else `last`."""
     values = [value for _, value in branches] + [last]
-    words: list[str] | None = None
+    words: WordList | None = None
     if unit is Unit.TEXT:
         values, words = merge(values)
     data: Any = values[-1].data
@@ -244,14 +266,17 @@ def choose(branches: Sequence[tuple[Any, Vec]], last: Vec, unit: Unit) -> Vec:
     return Vec(data, ok, words)
 
 
-def merge(values: Sequence[Vec]) -> tuple[list[Vec], list[str]]:
+def merge(values: Sequence[Vec]) -> tuple[list[Vec], WordList]:
     """Give texts one common list of words."""
+    first = values[0]
+    if all(value.text == first.text for value in values[1:]):
+        return list(values), first.text
     index: dict[str, int] = {}
     found: list[Vec] = []
     for value in values:
         table = np.array([index.setdefault(word, len(index)) for word in value.text], np.int32)
         found.append(Vec(table[value.data], value.ok))
-    words = list(index)
+    words = WordList.of(index)
     for value in found:
         value.words = words
     return found, words

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from txmon.rules.ir import Unit
-from txmon.rules.vec import Vec, full
+from txmon.rules.vec import Vec, WordList, full
 
 MOST_WORDS = 1024
 
@@ -75,7 +75,7 @@ class Words:
         self.length = len(words) + 1
         self.memo: dict[Any, Any] = {}
         rows = np.arange(self.length, dtype=np.int32)
-        self._vec = Vec(np.maximum(rows - 1, 0), rows > 0, words or [""])
+        self._vec = Vec(np.maximum(rows - 1, 0), rows > 0, WordList(words or [""]))
 
     def vec(self, name: str, unit: Unit) -> Vec:
         if unit is not Unit.TEXT:
