@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import yaml
 
@@ -21,8 +22,11 @@ from txmon.engine.engine import Limits
 from txmon.model.rates import Rates
 from txmon.model.schema import CANONICAL
 from txmon.pipeline.scorer import Scorer
-from txmon.rules.ir import Plan
+from txmon.rules.arrow import compile_vec
+from txmon.rules.frame import Frame
+from txmon.rules.ir import Expr, Plan
 from txmon.rules.pack import load_pack
+from txmon.rules.vec import to_arrow
 
 SHARED = Path(__file__).parents[2] / "shared"
 START = datetime(2026, 1, 5, 12, tzinfo=UTC)
@@ -34,6 +38,17 @@ _NULLABLE = pa.schema([f.with_nullable(True) for f in CANONICAL])
 def at(days: float = 0.0, hours: float = 0.0, minutes: float = 0.0) -> int:
     """Microseconds UTC of a moment relative to START."""
     return START_US + round(days * DAY + hours * HOUR + minutes * MINUTE)
+
+
+def compile_expr(expr: Expr) -> Callable[[Frame], pa.Array]:
+    """A function from a frame to an Arrow array in the physical form of an expression's unit."""
+    evaluate = compile_vec(expr)
+
+    def run(frame: Frame) -> pa.Array:
+        with np.errstate(all="ignore"):
+            return to_arrow(evaluate(frame), expr.unit, frame.length)
+
+    return run
 
 
 class Row(dict[str, Any]):

@@ -22,7 +22,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -237,16 +237,27 @@ def _watch(
 
 
 def look(pid: int, folder: Path, second: float) -> Sample:
-    """Take a sample of a running service."""
-    status = dict(
-        line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines() if ":" in line
-    )
-    kib = {name: int(status[name].split()[0]) * 1024 for name in ("VmRSS", "RssAnon")}
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    seconds = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-    return Sample(
-        round(second, 2), kib["VmRSS"], kib["RssAnon"], _sizes(folder), _last(folder / "load.ndjson"), seconds
-    )
+    """Take a sample of a running service: of its process, its engine's and what those forked."""
+    memory = anonymous = 0
+    seconds = 0.0
+    for each in _family(pid):
+        with suppress(OSError):  # one that writes a snapshot may have ended
+            # what several share counts once
+            lines = Path(f"/proc/{each}/smaps_rollup").read_text().splitlines()[1:]
+            kib = {name: int(value.split()[0]) for name, _, value in (line.partition(":") for line in lines)}
+            fields = Path(f"/proc/{each}/stat").read_text().rpartition(")")[2].split()
+            memory, anonymous = memory + kib["Pss"] * 1024, anonymous + kib["Pss_Anon"] * 1024
+            seconds += (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return Sample(round(second, 2), memory, anonymous, _sizes(folder), _last(folder / "load.ndjson"), seconds)
+
+
+def _family(pid: int) -> list[int]:
+    """A process and all below it."""
+    with suppress(OSError):
+        tasks = list(Path(f"/proc/{pid}/task").iterdir())
+        below = [int(child) for task in tasks for child in (task / "children").read_text().split()]
+        return [pid, *(each for child in below for each in _family(child))]
+    return [pid]
 
 
 def _sizes(folder: Path) -> dict[str, int]:

@@ -13,8 +13,8 @@ from expression_texts import texts
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rulekit import ListFrame, typed
+from txkit import compile_expr
 
-from txmon.rules.arrow import compile_expr
 from txmon.rules.ir import ListEntry, RuleList
 from txmon.rules.sqlexpr import SqlExpr, Tables
 from txmon.rules.sqltext import name

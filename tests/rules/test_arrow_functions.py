@@ -10,8 +10,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from rulekit import ListFrame, typed
+from txkit import compile_expr
 
-from txmon.rules.arrow import compile_expr, compile_mask
+from txmon.rules.arrow import compile_mask
 from txmon.rules.ir import Call, Column, Feature, FeatureRef, LetRef, Literal_, Unit, Window
 from txmon.rules.scope import Param
 from txmon.rules.words import WordBook

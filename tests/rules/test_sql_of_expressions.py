@@ -11,10 +11,10 @@ import duckdb
 import pyarrow as pa
 import pytest
 from rulekit import ListFrame, pack, typed
+from txkit import compile_expr
 
 from txmon.model.rates import Rate, Rates
 from txmon.model.schema import CANONICAL
-from txmon.rules.arrow import compile_expr
 from txmon.rules.ir import Call, Column, Expr, Literal_, Unit
 from txmon.rules.pack import load_pack
 from txmon.rules.scope import Param

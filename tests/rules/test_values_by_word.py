@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 from rulekit import ListFrame, typed
+from txkit import compile_expr
 
-from txmon.rules.arrow import compile_expr
 from txmon.rules.words import MOST_WORDS, WordBook
 
 TEXTS = (

@@ -7,7 +7,9 @@ engine's compiled code.
 from __future__ import annotations
 
 import importlib
+import os
 import sys
+import threading
 from collections.abc import Sequence
 
 import typer
@@ -70,7 +72,26 @@ def command_line(words: Sequence[str]) -> TyperGroup:
 def main() -> None:
     """Run the command line; errors made on purpose end with their text and exit code 2."""
     try:
-        command_line(sys.argv[1:])()
+        code = command_line(sys.argv[1:])(standalone_mode=True)
     except TxmonError as error:
         typer.echo(str(error), err=True)
-        sys.exit(2)
+        code = 2
+    except SystemExit as ended:
+        code = ended.code
+        if isinstance(code, str):
+            typer.echo(code, err=True)
+            code = 1
+    _end(code or 0)
+
+
+def _end(code: int) -> None:
+    """End the process, though a thread that nobody waits for may still be inside a library.
+
+    The interpreter would stop such a thread where it is, and some libraries answer that with an abort: an end
+    that was clean would look like a crash.
+    """
+    sys.stdout.flush()
+    sys.stderr.flush()
+    if threading.active_count() > 1:
+        os._exit(code)
+    sys.exit(code)

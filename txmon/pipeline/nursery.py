@@ -108,7 +108,10 @@ def _let_go(keep: int) -> None:
     and would otherwise close a file that was opened here under the same number.
     """
     nothing = os.open(os.devnull, os.O_RDWR)
-    for number in [int(name) for name in os.listdir("/dev/fd")]:
+    listed = (
+        "/proc/self/fd" if os.path.exists("/proc/self/fd") else "/dev/fd"
+    )  # bare roots have the first only
+    for number in [int(name) for name in os.listdir(listed)]:
         if number > 2 and number not in (keep, nothing):
             with suppress(OSError):  # the listing's own
                 os.dup2(nothing, number, inheritable=False)

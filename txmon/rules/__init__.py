@@ -1,4 +1,4 @@
-"""Rules: load, check, type, plan, and render as Arrow functions and as SQL. Never runs the engine."""
+"""Rules: load, check, type, plan, and render as functions over vectors and as SQL. Never runs the engine."""
 
 from txmon.rules.pack import load_pack
 

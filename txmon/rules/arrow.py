@@ -11,30 +11,17 @@ from collections.abc import Callable
 from functools import lru_cache
 
 import numpy as np
-import pyarrow as pa
 
 from txmon.rules import arrow_ops, arrow_text
 from txmon.rules.frame import Frame
 from txmon.rules.ir import AnomalyRef, Call, Column, Expr, FeatureRef, LetRef, Literal_, Unit, walk
-from txmon.rules.vec import Vec, literal, to_arrow
+from txmon.rules.vec import Vec, literal
 
 Evaluate = Callable[[Frame], Vec]
 Mask = Callable[[Frame], np.ndarray]
 _numbers = itertools.count()
 _OUTSIDE = frozenset({"attribute", "in_list", "fx"})  # the frame itself answers
 _UNSEEN = object()
-
-
-@lru_cache(maxsize=65_536)
-def compile_expr(expr: Expr) -> Callable[[Frame], pa.Array]:
-    """Return a function from a frame to an Arrow array in the physical form of the expression's unit."""
-    evaluate, unit = _compiled(expr), expr.unit
-
-    def run(frame: Frame) -> pa.Array:
-        with np.errstate(all="ignore"):
-            return to_arrow(evaluate(frame), unit, frame.length)
-
-    return run
 
 
 @lru_cache(maxsize=65_536)
