@@ -65,7 +65,7 @@ def _demanded(root: etree._Element, rules: Profile) -> list[Finding]:
     remedy = f"record it; {rules.title} demands it"
     return [
         Finding(code="missing", path=_FIELDS.get(name, name), message="is missing", remedy=remedy)
-        for name in rules.required
+        for name in rules.demanded(root.findtext("report_code") or "")
         if root.find(name) is None
     ]
 

@@ -284,7 +284,7 @@ class Parties:
 
     def _signatory(self, person: Party, role: str, primary: bool, mine: bool) -> Branch:
         out = Branch(self.path(person))
-        out.put("is_primary", "true" if primary else "false", "")
+        out.put("is_primary", "1" if primary else None, "")
         out.add("t_person", [self.person(person, mine)])
         out.put("role", role or "-", "roles")
         return out

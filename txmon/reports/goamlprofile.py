@@ -35,7 +35,7 @@ class Profile:
     shape: Shape
     name_pattern: re.Pattern[str]
     report_codes: Mapping[str, Any]
-    required: tuple[str, ...]
+    required: Mapping[str, tuple[str, ...]]  # by report code, * for all
     constants: Mapping[str, str]
     maps: Mapping[str, Mapping[str, str]]
     typologies: Mapping[str, tuple[str, ...]]
@@ -44,6 +44,10 @@ class Profile:
     def code(self, table: str, word: str) -> str:
         """Return the code of a word of the model, empty where this unit has none."""
         return self.maps[table].get(word, "")
+
+    def demanded(self, report_code: str) -> tuple[str, ...]:
+        """Return the elements that this unit demands of a report beyond the schema."""
+        return (*self.required.get("*", ()), *self.required.get(report_code, ()))
 
     @property
     def transaction_reports(self) -> frozenset[str]:
@@ -100,7 +104,7 @@ def _read(text: str, where: str) -> Profile:
             **data,
             "shape": load(data["shape"]),
             "name_pattern": re.compile(data["name_pattern"]),
-            "required": tuple(data["required"]),
+            "required": {k: tuple(v) for k, v in data["required"].items()},
             "typologies": {k: tuple(v) for k, v in data["typologies"].items()},
             "codes": codes,
         }

@@ -50,7 +50,7 @@ def _report(walk: Walk) -> Node:
 
 def _demanded(walk: Walk) -> Iterator[Finding]:
     root = _report(walk)
-    for name in walk.profile.required:
+    for name in walk.profile.demanded(root.value("report_code")):
         element = root.element.find(name)
         if element is None or not (len(element) or (element.text or "").strip()):
             remedy = f"record it: {walk.profile.title} demands it though the schema does not"

@@ -39,6 +39,8 @@ def wrong(kind: str, text: str, profile: Profile) -> Wrong | None:
         return (
             None if plain in ("true", "false", "1", "0") else ("type", "is not true or false", "write true")
         )
+    if kind == "one":
+        return None if plain == "1" else ("type", "may only be 1", "write 1, or leave the element out")
     if kind == "email":
         ok = len(text) <= 255 and _EMAIL.fullmatch(text)
         return None if ok else ("pattern", "is no e-mail address that goAML takes", "write name@host.tld")
