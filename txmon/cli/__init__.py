@@ -27,6 +27,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "stream": ("txmon.cli.stream", "Score what a broker topic or a growing file brings."),
     "replay": ("txmon.cli.replay", "Derive every hit again from the journal and compare."),
     "store": ("txmon.cli.store", "Verify, back up, restore, rebuild and erase from a store."),
+    "evidence": ("txmon.cli.evidence", "Make and check bundles that prove an alert to others."),
     "doctor": ("txmon.cli.doctor", "Look at everything the service stands on; say what to do."),
     "rules": ("txmon.cli.rules", "Check, test, list, show and lock rules."),
     "feeds": ("txmon.cli.feeds", "List and check feeds."),
