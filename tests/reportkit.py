@@ -229,13 +229,11 @@ def report(**changes: Any) -> Report:
 
 def changed(whole: Any, path: str, value: Any) -> Any:
     """Return a copy of a report with one field replaced: ``transactions[0].amount.minor``."""
-    head, _, rest = path.replace("[", ".[").partition(".")
-    if not head:
-        return changed(whole, rest, value) if rest else value
-    if head.startswith("["):
-        items = list(whole)
-        place = int(head[1:-1])
-        items[place] = changed(items[place], rest, value) if rest else value
+    if path.startswith("["):
+        place, _, rest = path[1:].partition("]")
+        items, rest = list(whole), rest.lstrip(".")
+        items[int(place)] = changed(items[int(place)], rest, value) if rest else value
         return tuple(items)
-    inner = getattr(whole, head)
-    return replace(whole, **{head: changed(inner, rest, value) if rest else value})
+    head = path.replace("[", ".[").partition(".")[0]
+    rest = path[len(head) :].lstrip(".")
+    return replace(whole, **{head: changed(getattr(whole, head), rest, value) if rest else value})
