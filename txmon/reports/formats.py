@@ -71,6 +71,7 @@ class Format:
 
 # name -> the module that has it as `FORMAT`; loaded when asked for, so that one broken schema stops no other
 _MODULES: dict[str, str] = {
+    "fincen": "txmon.reports.fincen",
     "goaml": "txmon.reports.goaml",
 }
 

@@ -1,0 +1,68 @@
+"""FinCEN's suspicious activity report as a format: what the model lacks, the XML, and what is wrong in XML.
+
+What the model lacks is found by writing it and judging the XML, so the two can never disagree; each fault is
+then told at the model's field.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from txmon.reports.fincen_rules import faults_of, schema_findings
+from txmon.reports.fincen_write import write
+from txmon.reports.formats import Finding, Format, Options
+from txmon.reports.model import Party, Report
+
+
+def check(report: Report, options: Options) -> list[Finding]:
+    """Return what the model lacks for FinCEN, each at its field."""
+    written = write(report)
+    found = []
+    for fault in faults_of(written.xml, protected=tuple(protected(report))):
+        where = written.field(fault.number, fault.leaf) if fault.number is not None else "report"
+        found.append(fault.finding(where or "report"))
+    if options.schema is not None and not found:
+        found += schema_findings(written.xml, options.schema)
+    return found
+
+
+def to_xml(report: Report, _: Options) -> bytes:
+    """Return the batch of one report."""
+    return write(report).xml
+
+
+def validate(xml: bytes, options: Options) -> list[Finding]:
+    """Return what is wrong in a batch's text, with the schema's view where its file is given.
+
+    `options.extra["possible_victims"]` names people who must not be subjects, one a line.
+    """
+    names = tuple(n for n in options.extra.get("possible_victims", "").splitlines() if n.strip())
+    found = [fault.finding() for fault in faults_of(xml, protected=names)]
+    if options.schema is not None:
+        found += schema_findings(xml, options.schema)
+    return found
+
+
+def protected(report: Report) -> Iterator[str]:
+    """Give the names and document numbers of the possible victims of a report."""
+    for party in report.parties:
+        if party.possible_victim:
+            yield from _ways_to_name(party)
+
+
+def _ways_to_name(party: Party) -> Iterator[str]:
+    yield party.name
+    if party.person is not None:
+        yield f"{party.person.first_name} {party.person.last_name}"
+        yield from party.person.aliases
+    yield from (i.number for i in party.identifiers)
+
+
+FORMAT = Format(
+    name="fincen",
+    title="FinCEN suspicious activity report (SARX batch)",
+    suffix=".xml",
+    check=check,
+    write=to_xml,
+    validate=validate,
+)
