@@ -339,7 +339,9 @@ def whole_reports(draw: st.DrawFn) -> Report:
             roles=(draw(st.sampled_from(list(Role))),),
             addresses=tuple(draw(st.lists(st.sampled_from(good), max_size=2))),
             phones=tuple(draw(st.lists(phones, max_size=2))),
-            identifiers=party.identifiers if draw(st.booleans()) else (),
+            identifiers=tuple(
+                replace(i, number=f"{i.number}-{n}") for i in party.identifiers if draw(st.booleans())
+            ),
             is_client=draw(st.booleans()),
         )
         for n, party in enumerate(
