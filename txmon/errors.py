@@ -181,6 +181,13 @@ class StoreConflict(StoreError):
     status = 412
 
 
+class WrongState(TxmonError):
+    """An alert or a case is in a state from which there is no such way."""
+
+    code = "transition"
+    status = 409
+
+
 class StoreCorrupt(StoreError):
     """Stored bytes are damaged or were changed."""
 
@@ -262,7 +269,7 @@ class FourEyes(Forbidden):
 
 
 class NotFound(TxmonError):
-    """No such person, key, proposal or alert."""
+    """No such person, key, proposal, alert or case."""
 
     code = "not_found"
     status = 404

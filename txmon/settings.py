@@ -72,6 +72,11 @@ class Settings:
     webhook_key_file: Path | None = _set(None, "secret from which every webhook's own secret is made")
     stripe_secret_file: Path | None = _set(None, "signing secret(s) of Stripe's webhooks, one a line")
     adyen_hmac_file: Path | None = _set(None, "HMAC key(s) of Adyen's webhooks, 64 hex digits, one a line")
+    support_file: Path | None = _set(None, "organisations that support victims, YAML; unset: none")
+    neutral_texts_file: Path | None = _set(
+        None, "texts for people who may be watched; unset: those that ship"
+    )
+    signs_file: Path | None = _set(None, "checklist of behavioural signs; unset: the one that ships")
     # whose events
     feed: str = _set("native", "feed of events that name none")
     entity: str = _set("default", "reporting entity of events that name none")

@@ -16,16 +16,19 @@ import orjson
 import sqlalchemy as sa
 from fastapi import APIRouter, Header, Response
 
-from txmon.api.changes import change, decided
+from txmon.api.changes import change
 from txmon.api.context import Exchange, Parts
 from txmon.api.evidence import evidence
 from txmon.api.pages import key_of, page, plain, tagged
 from txmon.api.personal import Asked, chosen, note_read, require_purpose, within
 from txmon.api.problems import Problem
 from txmon.api.shapes import AlertFilter, OurId, Transition, micros, query
+from txmon.cases import queue
+from txmon.cases.sight import alert_shut
 from txmon.clock import rfc3339
 from txmon.errors import NotFound, StoreConflict
 from txmon.store import Tx, workflow
+from txmon.store.decisions import decided
 from txmon.store.foureyes import APPROVED, Proposal
 from txmon.store.identity import Principal
 from txmon.store.schema import alerts
@@ -105,9 +108,11 @@ def _listed(parts: Parts, exchange: Exchange, which: AlertFilter) -> Response:
         raise Problem("forbidden", "filters by severity, typology, rule and score take the scope explain")
     if which.subject is not None:
         require_purpose(exchange, "who is the subject of an alert")
-    where = within(who, alerts) + chosen(
-        alerts, subject_id=which.subject, entity=which.entity, mode=which.mode
-    )
+    where = [
+        *within(who, alerts),
+        sa.not_(alert_shut(who, alerts.c.alert_id)),
+        *chosen(alerts, subject_id=which.subject, entity=which.entity, mode=which.mode),
+    ]
     where.append(alerts.c.historic if which.historic else ~alerts.c.historic)
     for column, values in ((alerts.c.state, which.state), (alerts.c.severity, which.severity)):
         if values:
@@ -140,7 +145,10 @@ def _listed(parts: Parts, exchange: Exchange, which: AlertFilter) -> Response:
 
 
 def _row(conn: sa.Connection, who: Principal, alert_id: str) -> sa.RowMapping:
-    row = conn.execute(sa.select(alerts).where(alerts.c.alert_id == alert_id)).mappings().first()
+    query = sa.select(alerts).where(
+        alerts.c.alert_id == alert_id, sa.not_(alert_shut(who, alerts.c.alert_id))
+    )
+    row = conn.execute(query).mappings().first()
     if row is None or not who.may_touch(row["mode"], row["entity"]):
         raise NotFound("there is no such alert")
     return row
@@ -169,12 +177,15 @@ def _move(tx: Tx, parts: Parts, who: Principal, which: tuple[str, int], to: Tran
             raise Problem("invalid", "say why it is dismissed")
         if row["severity"] == "critical":
             body = {"alert_id": alert_id, "revision": row["revision"], "reason": to.reason}
+            body |= {"code": to.code}
             number = parts.access.proposals.propose(
                 tx, DISMISSAL, body | {"entity": row["entity"], "mode": row["mode"]}, who
             )
             return {"proposal_id": number, "alert_id": alert_id, "state": row["state"]}
     facts = {"alert": alert_id, "from": row["state"], "to": to.state, "reason": to.reason}
-    seq = decided(tx, "alert.state", who, **facts)
+    seq = decided(tx, "alert.state", who, **facts, code=to.code)
+    if to.state == "dismissed":
+        queue.note(tx, alert_id, seq, dismissal=to.code)
     new = workflow.set_alert_state(tx, alert_id, to.state, reason=to.reason, version=version, journal_seq=seq)
     return {"alert_id": alert_id, "state": to.state, "version": new}
 
@@ -188,7 +199,9 @@ def dismissed(tx: Tx, proposal: Proposal, by: Principal) -> None:
     if row["state"] != "in_review" or row["revision"] != body["revision"]:
         raise StoreConflict("the alert has new evidence or another state since; reject this and look again")
     facts = {"alert": body["alert_id"], "from": row["state"], "to": "dismissed", "reason": body["reason"]}
-    seq = decided(tx, "alert.state", by, proposal=proposal.id, author=proposal.author, **facts)
+    code = body.get("code")  # proposals of earlier versions have none
+    seq = decided(tx, "alert.state", by, proposal=proposal.id, author=proposal.author, code=code, **facts)
+    queue.note(tx, body["alert_id"], seq, dismissal=code)
     workflow.set_alert_state(
         tx, body["alert_id"], "dismissed", reason=body["reason"], version=row["version"], journal_seq=seq
     )

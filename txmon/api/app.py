@@ -20,12 +20,15 @@ from starlette.exceptions import HTTPException
 import txmon
 from txmon.api import (
     alerts,
+    cases,
+    casework,
     dismissals,
     findings,
     links,
     people,
     proposals,
     quarantine,
+    queues,
     rules,
     signin,
     system,
@@ -43,6 +46,7 @@ from txmon.api.pages import plain
 from txmon.api.problems import CONTENT_TYPE, Problem, problem_of
 from txmon.api.stripe import Stripe
 from txmon.api.table import BY_NAME, TABLE
+from txmon.cases import approvals
 from txmon.clock import Clock
 from txmon.errors import ConfigError
 from txmon.metrics import Metrics
@@ -54,7 +58,8 @@ from txmon.store.access import Access
 from txmon.store.audit import AuditLog
 
 _MODULES = (
-    alerts, dismissals, findings, rules, quarantine, proposals, people, links, webhooks, signin, system,
+    alerts, dismissals, queues, cases, casework, findings, rules, quarantine, proposals, people,
+    links, webhooks, signin, system,
 )  # fmt: skip
 
 
@@ -68,6 +73,7 @@ class App:
     def __init__(self, parts: Parts) -> None:
         parts.access.proposals.on(alerts.DISMISSAL, alerts.dismissed)
         parts.access.proposals.on(dismissals.KIND, dismissals.dismissed)
+        approvals.register(parts.access.proposals)
         keeper = Keeper(parts)
         feeds, submitter = Feeds(parts.settings.feed), Submitter(parts)
         self._live, self._identity = Live(parts), parts.identity

@@ -12,6 +12,7 @@ from fastapi.openapi.utils import get_openapi
 
 import txmon
 from txmon.api.callers import SESSION
+from txmon.api.caseschemas import CASE_ANSWERS, CASE_SCHEMAS
 from txmon.api.problems import CODES
 from txmon.api.schemas import ANSWERS, SCHEMAS, TEXT, many, ref
 from txmon.api.table import TABLE, Entry
@@ -48,10 +49,15 @@ _MATCH = {
     "name": "If-None-Match", "in": "header", "required": False, "description": "ETags that the caller has",
     "schema": {"type": "string", "maxLength": 400, "pattern": r'^(W/)?"[!#-~]*"$'},
 }  # fmt: skip
-_TAGGED = ("GET /v1/alerts", "GET /v1/hits", "GET /v1/rules", "GET /v1/quarantine", "GET /v1/proposals")
+_TAGGED = (
+    "GET /v1/alerts", "GET /v1/hits", "GET /v1/rules", "GET /v1/quarantine", "GET /v1/proposals",
+    "GET /v1/queue", "GET /v1/cases", "GET /v1/cases/{case_id}",
+)  # fmt: skip
 _PERSONAL = (
     "GET /v1/alerts", "GET /v1/alerts/{alert_id}", "GET /v1/alerts/stream", "GET /v1/hits",
-    "GET /v1/quarantine/{row_id}", "GET /v1/proposals/{proposal_id}", "GET /v1/audit",
+    "GET /v1/quarantine/{row_id}", "GET /v1/proposals/{proposal_id}", "GET /v1/audit", "GET /v1/queue",
+    "GET /v1/cases", "GET /v1/cases/{case_id}", "GET /v1/cases/{case_id}/timeline",
+    "GET /v1/cases/{case_id}/network", "GET /v1/cases/{case_id}/files/{file_id}",
 )  # fmt: skip
 _BODIES: dict[str, dict[str, Any]] = {
     "POST /v1/events": {
@@ -85,7 +91,7 @@ def contract(app: FastAPI) -> dict[str, Any]:
     schemas: dict[str, Any] = components.setdefault("schemas", {})
     for name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(name, None)
-    schemas |= SCHEMAS
+    schemas |= SCHEMAS | CASE_SCHEMAS
     components["securitySchemes"] = _SCHEMES
     components["responses"] = {
         "Problem": {"description": "A problem", "content": {_PROBLEM: {"schema": ref("Problem")}}}
@@ -131,7 +137,7 @@ def _operation(entry: Entry, made: dict[str, Any]) -> dict[str, Any]:
 def _responses(entry: Entry) -> dict[str, Any]:
     name = entry.name
     found: dict[str, Any] = {}
-    for status, schema in ANSWERS.get(name, {}).items():
+    for status, schema in (ANSWERS | CASE_ANSWERS).get(name, {}).items():
         found[str(status)] = {"description": entry.summary, "content": {_JSON: {"schema": schema}}}
     if name == "GET /v1/alerts/stream":
         found["200"] = {

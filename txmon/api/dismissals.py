@@ -14,14 +14,17 @@ from typing import Any
 import sqlalchemy as sa
 from fastapi import APIRouter, Response
 
-from txmon.api.changes import change, decided
+from txmon.api.changes import change
 from txmon.api.context import Parts
 from txmon.api.pages import plain
 from txmon.api.personal import Asked
 from txmon.api.problems import Problem
 from txmon.api.shapes import Dismissals
+from txmon.cases import queue
+from txmon.cases.sight import shut_alerts
 from txmon.errors import StoreConflict
 from txmon.store import Tx, workflow
+from txmon.store.decisions import decided
 from txmon.store.foureyes import APPROVED, Proposal
 from txmon.store.identity import Principal
 from txmon.store.schema import alerts
@@ -42,6 +45,8 @@ def _propose(tx: Tx, parts: Parts, who: Principal, asked: Dismissals) -> dict[st
     who.require_person()
     versions = {each.alert_id: each.version for each in asked.alerts}
     rows = _rows(tx.conn, versions)
+    for name in shut_alerts(tx.conn, who, rows):
+        del rows[name]
     results = [_looked_at(rows.get(name), who, name, version) for name, version in versions.items()]
     fit = [rows[each["alert_id"]] for each in results if each["result"] == _PROPOSED]
     if not fit:
@@ -56,7 +61,7 @@ def _propose(tx: Tx, parts: Parts, who: Principal, asked: Dismissals) -> dict[st
             each["state"] = "in_review"
     ((entity, mode),) = places
     named = [{"alert_id": row["alert_id"], "revision": row["revision"]} for row in fit]
-    body = {"alerts": named, "reason": asked.reason, "entity": entity, "mode": mode}
+    body = {"alerts": named, "reason": asked.reason, "code": asked.code, "entity": entity, "mode": mode}
     return {"proposal_id": parts.access.proposals.propose(tx, KIND, body, who), "results": results}
 
 
@@ -113,10 +118,12 @@ def dismissed(tx: Tx, proposal: Proposal, by: Principal) -> None:
         raise StoreConflict("every alert has new evidence or another state since; reject this and look again")
     names = [row["alert_id"] for row in still]
     left = sorted(revisions.keys() - set(names))
-    facts = {"proposal": proposal.id, "author": proposal.author, "reason": body["reason"]}
+    code = body.get("code")  # proposals of earlier versions have none
+    facts = {"proposal": proposal.id, "author": proposal.author, "reason": body["reason"], "code": code}
     seq = decided(tx, "alerts.dismissed", by, alerts=names, left=left, **facts)
     for row in still:
         _set(tx, row, "dismissed", body["reason"], seq)
+        queue.note(tx, row["alert_id"], seq, dismissal=code)
 
 
 def outcome(conn: sa.Connection, proposal: Proposal) -> dict[str, Any]:

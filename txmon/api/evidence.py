@@ -1,22 +1,18 @@
 """What an alert rests on: its hits with the values they saw, and the events themselves.
 
-Owns the reading of a hit and of an event out of the journal, for whoever may see them.
+Owns what is shown of a hit, for whoever may see it.
 """
 
 from __future__ import annotations
 
 import json
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from decimal import Decimal
 from typing import Any
 
-import numpy as np
-import pyarrow as pa
 import sqlalchemy as sa
 
 from txmon.clock import rfc3339
-from txmon.store import Store, journal
+from txmon.store import Store
+from txmon.store.eventrows import events_of
 from txmon.store.schema import alert_hits, hits
 
 HITS_MAX, EVENTS_MAX = 200, 100
@@ -41,7 +37,7 @@ def evidence(store: Store, alert_id: str, *, personal: bool) -> dict[str, Any]:
         "hits": [hit_shown(row, personal=personal) | {"change": row["change"]} for row in rows]
     }
     if personal:
-        found["events"] = events_of(store, rows)
+        found["events"] = events_of(store, rows, EVENTS_MAX)
     return found
 
 
@@ -63,35 +59,3 @@ def _features(text: str) -> Any:
         return json.loads(text, parse_float=str)
     except ValueError:  # an erasure put a mark in its place
         return text
-
-
-def events_of(store: Store, rows: Sequence[sa.RowMapping]) -> list[dict[str, Any]]:
-    """Return the events of hits, the newest first; what was erased is not there."""
-    wanted: dict[int, set[int]] = defaultdict(set)
-    for row in rows[:EVENTS_MAX]:
-        wanted[row["journal_seq"]].add(row["ingest_seq"])
-    found: dict[int, dict[str, Any]] = {}
-    for seq, numbers in wanted.items():
-        for entry in journal.read(store, seq, seq, (journal.EVENTS,)):
-            places = np.flatnonzero(np.isin(entry.rows + entry.first_event_seq, sorted(numbers)))
-            table = entry.table.take(pa.array(places))
-            given = (entry.rows[places] + entry.first_event_seq).tolist()
-            for number, event in zip(given, table.to_pylist(), strict=True):
-                found[number] = {"ingest_seq": number} | _plain(event)
-    return [found[number] for number in sorted(found, reverse=True)]
-
-
-def _plain(event: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: _value(value) for name, value in event.items() if value is not None}
-
-
-def _value(value: Any) -> Any:
-    if isinstance(value, Decimal):
-        return str(value)
-    if isinstance(value, list):
-        if value and isinstance(value[0], tuple):  # a map
-            return dict(value)
-        return [_plain(each) if isinstance(each, Mapping) else _value(each) for each in value]
-    if hasattr(value, "isoformat"):
-        return value.isoformat().replace("+00:00", "Z")
-    return value

@@ -16,6 +16,7 @@ from txmon.api.evidence import hit_shown
 from txmon.api.pages import cached, key_of, page
 from txmon.api.personal import Asked, chosen, note_read, require_purpose, within
 from txmon.api.shapes import HitFilter, micros, query
+from txmon.cases.sight import alert_shut, hit_shut
 from txmon.store.schema import alert_hits, alerts, hits
 
 
@@ -34,15 +35,19 @@ def routes(parts: Parts, router: APIRouter) -> None:
 def _hits(parts: Parts, exchange: Exchange, which: HitFilter) -> Response:
     if which.subject is not None:
         require_purpose(exchange, "who is the subject of a hit")
-    where = within(exchange.who, hits) + chosen(
-        hits,
-        rule_id=which.rule,
-        subject_id=which.subject,
-        source=which.source,
-        event_id=which.event_id,
-        entity=which.entity,
-        mode=which.mode,
-    )
+    where = [
+        *within(exchange.who, hits),
+        sa.not_(hit_shut(exchange.who, hits.c.hit_id)),
+        *chosen(
+            hits,
+            rule_id=which.rule,
+            subject_id=which.subject,
+            source=which.source,
+            event_id=which.event_id,
+            entity=which.entity,
+            mode=which.mode,
+        ),
+    ]
     if which.alert is not None:
         of_alert = sa.select(alert_hits.c.hit_id).where(alert_hits.c.alert_id == which.alert)
         where.append(hits.c.hit_id.in_(of_alert))
@@ -67,7 +72,9 @@ def _entities(parts: Parts, exchange: Exchange) -> list[dict[str, Any]]:
     who, own = exchange.who, parts.settings.entity
     groups = (alerts.c.entity, alerts.c.mode, alerts.c.state)
     counted = (
-        sa.select(*groups, sa.func.count()).where(*within(who, alerts), ~alerts.c.historic).group_by(*groups)
+        sa.select(*groups, sa.func.count())
+        .where(*within(who, alerts), ~alerts.c.historic, sa.not_(alert_shut(who, alerts.c.alert_id)))
+        .group_by(*groups)
     )
     found: dict[str, dict[str, dict[str, int]]] = defaultdict(lambda: defaultdict(dict))
     if who.entities is None or own in who.entities:

@@ -17,8 +17,10 @@ from txmon.api.callers import caller
 from txmon.api.context import Exchange, Message, Parts
 from txmon.api.personal import note_read
 from txmon.api.problems import Problem, retry_after
+from txmon.cases.sight import shut_alerts
 from txmon.errors import StoreError
 from txmon.pipeline.messages import TOPIC
+from txmon.store.identity import Principal
 from txmon.store.schema import outbox
 
 STREAMS_MAX = 64
@@ -76,12 +78,12 @@ class Live:
         while not (gone.done() or self._closing or "stopping" in self._parts.service.readiness()):
             if self._parts.store.marks.outbox - 1 > after:
                 try:
-                    rows = await asyncio.to_thread(self._read, after)
+                    rows, shut = await asyncio.to_thread(self._read, exchange.who, after)
                 except StoreError:  # it is away for a while; the stream goes on when it is back
-                    rows = []
+                    rows, shut = [], frozenset()
                 if rows:
                     after = int(rows[-1].id)
-                    texts = [self._text(exchange, row, personal) for row in rows]
+                    texts = [self._text(exchange, row, personal, shut) for row in rows]
                     await _send(exchange, b"".join(texts))
                     quiet = 0.0
                     continue
@@ -102,7 +104,8 @@ class Live:
         except Exception:  # revoked, expired, or not to be told: the caller may come back and ask
             return False
 
-    def _read(self, after: int) -> list[Any]:
+    def _read(self, who: Principal, after: int) -> tuple[list[Any], frozenset[str]]:
+        """The next messages, and which alerts are of cases that are shut to this one."""
         query = (
             sa.select(outbox.c.id, outbox.c.kind, outbox.c.body)
             .where(outbox.c.topic == TOPIC, outbox.c.id > after)
@@ -110,14 +113,17 @@ class Live:
             .limit(_ROWS)
         )
         with self._parts.store.read() as conn:
-            return list(conn.execute(query).all())
+            rows = list(conn.execute(query).all())
+            names = {str(orjson.loads(row.body)["neutral"]["alert_id"]) for row in rows}
+            return rows, shut_alerts(conn, who, names)
 
-    def _text(self, exchange: Exchange, row: Any, personal: bool) -> bytes:
+    def _text(self, exchange: Exchange, row: Any, personal: bool, shut: frozenset[str]) -> bytes:
         """A message as the caller may see it; what is not theirs only moves the id on."""
         head = f"id: {row.id}\n".encode()
         bodies = orjson.loads(row.body)
         neutral: Mapping[str, Any] = bodies["neutral"]
-        if not exchange.who.may_touch(neutral["mode"], neutral["entity"]):
+        mine = exchange.who.may_touch(neutral["mode"], neutral["entity"])
+        if not mine or neutral["alert_id"] in shut:
             return head + b"\n"
         shown = dict(bodies["full"] if exchange.explained else neutral)
         if not personal:

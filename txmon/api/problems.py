@@ -37,7 +37,7 @@ CODES: dict[str, tuple[int, str]] = {
     "method_not_allowed": (405, "The resource has no such method"),
     "request_timeout": (408, "The body did not come"),
     "idempotency_in_flight": (409, "The first request with this Idempotency-Key is under way"),
-    "transition": (409, "The alert cannot go to this state"),
+    "transition": (409, "There is no way to this from its state"),
     "state": (409, "This cannot be done now"),
     "exists": (409, "It is not in a state for this"),
     "conflict": (412, "It changed since it was read"),

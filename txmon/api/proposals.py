@@ -20,6 +20,7 @@ from txmon.api.quarantine import FIX, fixed
 from txmon.api.ruleconfig import agreed
 from txmon.api.rules import ACTIVATION, activate
 from txmon.api.shapes import Decision, OurId, ProposalFilter, query
+from txmon.cases.sight import sees
 from txmon.clock import rfc3339
 from txmon.errors import NotFound, StoreConflict
 from txmon.store import Tx, foureyes
@@ -27,7 +28,7 @@ from txmon.store.foureyes import Proposal
 from txmon.store.identity import Principal
 from txmon.store.schema import proposals
 
-_PERSONAL = (FIX, "erasure")  # kinds whose body may name people
+_PERSONAL = (FIX, "erasure", "account_action")  # kinds whose body may name people
 
 
 def routes(parts: Parts, router: APIRouter) -> None:
@@ -70,20 +71,25 @@ def _listed(parts: Parts, exchange: Exchange, which: ProposalFilter) -> Response
         shown = [foureyes.get(conn, number) for number in numbers[: which.limit]]
     more = len(numbers) > which.limit
     last = (shown[-1].created_us, shown[-1].id) if more else None
-    mine = [each for each in shown if _touches(exchange.who, each)]
+    with parts.store.read() as conn:
+        mine = [each for each in shown if _touches(conn, exchange.who, each)]
     return page(exchange, [_shown(each, personal=each.kind not in _PERSONAL) for each in mine], last)
 
 
 def _get(parts: Parts, who: Principal, proposal_id: str) -> Proposal:
     with parts.store.read() as conn:
         found = foureyes.get(conn, proposal_id)
-    if not _touches(who, found):
+        touches = _touches(conn, who, found)
+    if not touches:
         raise NotFound("there is no such proposal")
     return found
 
 
-def _touches(who: Principal, proposal: Proposal) -> bool:
+def _touches(conn: sa.Connection, who: Principal, proposal: Proposal) -> bool:
     """Whether a proposal is about what this one may see."""
+    case_id = proposal.body.get("case_id")
+    if case_id is not None and not sees(conn, who, case_id):
+        return False
     mode, entity = proposal.body.get("mode"), proposal.body.get("entity")
     return not isinstance(mode, str) or not isinstance(entity, str) or who.may_touch(mode, entity)
 

@@ -15,7 +15,7 @@ from typing import Any
 import sqlalchemy as sa
 from fastapi import APIRouter, Response
 
-from txmon.api.changes import change, decided
+from txmon.api.changes import change
 from txmon.api.context import Exchange, Parts
 from txmon.api.pages import cached, key_of, page, plain
 from txmon.api.personal import Asked, chosen, note_read, require_whole
@@ -26,6 +26,7 @@ from txmon.errors import NotFound, StoreConflict
 from txmon.pipeline.work import QUARANTINED, Outcome, Sender, Work
 from txmon.store import Tx
 from txmon.store import quarantine as rows
+from txmon.store.decisions import decided
 from txmon.store.identity import Principal
 from txmon.store.schema import quarantine
 

@@ -40,7 +40,13 @@ KeyScope = Literal["ingest", "explain", "read", "admin"]
 ProposalState = Literal["pending", "approved", "rejected", "withdrawn"]
 ProposalKind = Literal[
     "grant", "rule_activation", "quarantine_fix", "alert_dismissal", "bulk_dismissal", "erasure",
-    "list_change", "suppression", "protect_clearing",
+    "list_change", "suppression", "protect_clearing", "severity_lowering", "restriction_lifting",
+    "account_action",
+]  # fmt: skip
+
+DismissalCode = Literal[
+    "known_relation", "lawful_business", "stable_history", "data_error", "rule_too_wide", "duplicate",
+    "insufficient", "other",
 ]  # fmt: skip
 
 Named = Annotated[
@@ -140,6 +146,7 @@ class Transition(Given):
 
     state: Literal["in_review", "escalated", "dismissed"]
     reason: Reason | None = None
+    code: DismissalCode | None = Field(None, description="of a dismissal: what kind of reason it is")
 
 
 class Seen(Given):
@@ -154,6 +161,7 @@ class Dismissals(Given):
 
     alerts: list[Seen] = Field(min_length=1, max_length=500)
     reason: Reason
+    code: DismissalCode | None = None
 
     @model_validator(mode="after")
     def _once(self) -> Dismissals:

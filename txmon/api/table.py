@@ -77,6 +77,46 @@ TABLE: tuple[Entry, ...] = (
     _entry(
         "POST /v1/alerts:dismiss", READ, _WORKERS, "Propose to dismiss many alerts", people=True
     ),
+    _entry("GET /v1/queue", EXPLAIN, _READERS, "Alerts that wait, the gravest first"),
+    _entry("POST /v1/queue:work", EXPLAIN, _WORKERS, "Take up, assign or put off many alerts", people=True),
+    _entry("GET /v1/vocabulary", READ, _READERS, "States, roles, reasons, signs and texts of case work"),
+    _entry("GET /v1/support", READ, _WORKERS, "Organisations that support victims"),
+    # cases
+    _entry("GET /v1/cases", READ, _READERS, "List cases"),
+    _entry("POST /v1/cases", READ, _WORKERS, "Open a case from alerts", people=True),
+    _entry("GET /v1/cases/{case_id}", READ, _READERS, "A case"),
+    _entry("PATCH /v1/cases/{case_id}", READ, _WORKERS, "Change a case, or propose to", people=True),
+    _entry("GET /v1/cases/{case_id}/timeline", READ, _READERS, "What happened, in order"),
+    _entry("GET /v1/cases/{case_id}/network", READ, _READERS, "Who is connected with whom"),
+    _entry("POST /v1/cases/{case_id}/alerts", READ, _WORKERS, "Link alerts", people=True),
+    _entry("POST /v1/cases/{case_id}/alerts:unlink", READ, _WORKERS, "Take alerts out", people=True),
+    _entry("POST /v1/cases/{case_id}/merge", READ, _WORKERS, "Make one case of two", people=True),
+    _entry("POST /v1/cases/{case_id}/split", READ, _WORKERS, "Make a case of some alerts", people=True),
+    _entry("POST /v1/cases/{case_id}/comments", READ, _WORKERS, "Add a comment", people=True),
+    _entry("POST /v1/cases/{case_id}/parties", READ, _WORKERS, "Add a party or a role", people=True),
+    _entry(
+        "PATCH /v1/cases/{case_id}/parties/{party_id}", READ, _WORKERS, "Change a party, or propose to",
+        people=True,
+    ),
+    _entry(
+        "POST /v1/cases/{case_id}/parties/{party_id}/contact", READ, _WORKERS,
+        "Note how a party is to be reached", people=True,
+    ),
+    _entry("POST /v1/cases/{case_id}/checklist", READ, _WORKERS, "Note which signs were seen", people=True),
+    _entry(
+        "POST /v1/cases/{case_id}/actions", READ, _WORKERS, "Propose what is done with an account",
+        people=True,
+    ),
+    _entry(
+        "POST /v1/cases/{case_id}/access", READ, ("approver", "safeguarding"), "Say who may see a case",
+        people=True,
+    ),
+    _entry(
+        "POST /v1/cases/{case_id}/addresses", READ, _WORKERS, "Keep the keyed hash of an address of the web",
+        people=True,
+    ),
+    _entry("POST /v1/cases/{case_id}/files", READ, _WORKERS, "Attach a file", people=True),
+    _entry("GET /v1/cases/{case_id}/files/{file_id}", READ, _READERS, "A file that is attached"),
     _entry("GET /v1/hits", EXPLAIN, _READERS, "List hits"),
     _entry("GET /v1/entities", READ, _READERS, "Reporting entities and how many alerts they have"),
     # rules

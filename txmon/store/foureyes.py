@@ -38,6 +38,9 @@ KINDS: dict[str, frozenset[str]] = {
     "list_change": frozenset({"approver"}),
     "suppression": frozenset({"approver"}),
     "protect_clearing": frozenset({"safeguarding"}),
+    "severity_lowering": frozenset({"approver"}),
+    "restriction_lifting": frozenset({"approver", "safeguarding"}),
+    "account_action": frozenset({"approver", "safeguarding"}),
 }
 _NEVER_EDITED = frozenset({"grant"})  # what is granted is made by who may grant it
 _BODY_MAX = 1 << 20
