@@ -31,6 +31,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "doctor": ("txmon.cli.doctor", "Look at everything the service stands on; say what to do."),
     "rules": ("txmon.cli.rules", "Check, test, list, show and lock rules."),
     "feeds": ("txmon.cli.feeds", "List and check feeds."),
+    "report": ("txmon.cli.report", "Check, write, draft and show suspicious-activity reports."),
     "keys": ("txmon.cli.keys", "Local keys; people and their API keys."),
     "webhooks": ("txmon.cli.webhooks", "Who is told of alerts by webhook."),
     "dashboards": ("txmon.cli.dashboards", "Write boards and alert rules for Grafana and Prometheus."),

@@ -73,6 +73,7 @@ class Format:
 _MODULES: dict[str, str] = {
     "fincen": "txmon.reports.fincen",
     "goaml": "txmon.reports.goaml",
+    "html": "txmon.reports.render",
 }
 
 

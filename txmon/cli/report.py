@@ -1,0 +1,165 @@
+"""`txmon report`: check, write, draft and show suspicious-activity reports.
+
+Owns arguments, reading and writing of files, and how findings are shown. It files nothing: what it writes lies
+in a folder until a person sends it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from txmon.cli.options import Json
+from txmon.errors import ConfigError, InputError
+from txmon.reports import checks, formats, modeljson, render, rendernarrative
+from txmon.reports.formats import Finding, Format, Options
+from txmon.reports.model import Report
+
+app = typer.Typer(no_args_is_help=True, help="Suspicious-activity reports.", rich_markup_mode=None)
+
+# what a text begins with, after its declaration -> its format
+_SIGNS = ((b"EFilingBatchXML", "fincen"), (b"<report", "goaml"))
+_SNIFFED = 4096
+
+Schema = Annotated[
+    Path | None, typer.Option("--schema", help="The authority's own schema; its findings are added.")
+]
+Profile = Annotated[
+    str, typer.Option("--profile", help="Jurisdiction of the format: a name, or the path of a profile file.")
+]
+Out = Annotated[Path, typer.Option("--out", help="File that is written.")]
+
+
+@app.callback()
+def group() -> None:
+    """A report is a JSON file of the neutral model; see docs/reports.md."""
+
+
+@app.command("formats")
+def list_formats() -> None:
+    """List the formats, one a line."""
+    for name in formats.names():
+        typer.echo(f"{name:<12} {formats.get(name).title}")
+
+
+@app.command()
+def check(
+    file: Annotated[Path, typer.Argument(help="A report of the model (JSON), or a written one.")],
+    form: Annotated[str, typer.Option("--format", help="Format; a written report may tell its own.")] = "",
+    schema: Schema = None,
+    profile: Profile = "",
+    as_json: Json = False,
+) -> None:
+    """Say what is missing or wrong, each with field and remedy; exit code 1 where release is stopped."""
+    data = _read(file)
+    options = Options(schema=schema, profile=profile)
+    if _is_model(data):
+        report = modeljson.loads(data)
+        found = checks.check_for(report, formats.get(form), options) if form else checks.check(report)
+    else:
+        found = formats.get(form or _sniff(file, data)).validate(data, options)
+    stopping = checks.errors(found)
+    _show(found, as_json)
+    if not as_json and not found:
+        typer.echo(f"{file}: nothing is missing or wrong")
+    if stopping:
+        raise typer.Exit(1)
+
+
+@app.command()
+def write(
+    model: Annotated[Path, typer.Argument(help="A report of the model (JSON).")],
+    form: Annotated[str, typer.Option("--format", help="Format; see `txmon report formats`.")],
+    out: Out,
+    schema: Schema = None,
+    profile: Profile = "",
+    as_json: Json = False,
+) -> None:
+    """Write a report in an authority's format; refused, with every reason, where something is missing."""
+    report = modeljson.loads(_read(model))
+    target = formats.get(form)
+    data = checks.write(report, target, Options(schema=schema, profile=profile))
+    _put(out, data)
+    mark = f"; it carries {report.mark} and is not for submission" if report.mark else ""
+    if as_json:
+        typer.echo(json.dumps({"out": str(out), "format": form, "bytes": len(data), "mark": report.mark}))
+    else:
+        typer.echo(f"{out}: {target.title}, {len(data)} bytes{mark}")
+
+
+@app.command()
+def draft(
+    model: Annotated[Path, typer.Argument(help="A report of the model (JSON).")],
+    out: Out,
+) -> None:
+    """Draft the narrative from the recorded facts; an unsigned one is replaced, a signed one refused."""
+    report = modeljson.loads(_read(model))
+    if report.narrative.signed is not None:
+        raise InputError(f"{model}: the narrative is signed; take narrative.signed out to draft it anew")
+    report = replace(report, narrative=rendernarrative.draft(report))
+    _put(out, modeljson.dumps(report))
+    typer.echo(f"{out}: {len(report.narrative.paragraphs)} paragraphs, for a person to complete and sign")
+
+
+@app.command()
+def show(
+    model: Annotated[Path, typer.Argument(help="A report of the model (JSON).")],
+    out: Out,
+    form: Annotated[str, typer.Option("--format", help="Also say what this format lacks.")] = "",
+    profile: Profile = "",
+) -> None:
+    """Write a page for people, with what is missing at its top."""
+    report: Report = modeljson.loads(_read(model))
+    target: Format = formats.get(form or "html")
+    found = checks.check_for(report, target, Options(profile=profile))
+    _put(out, render.page(report, found))
+    typer.echo(f"{out}: {len(checks.errors(found))} findings stop release")
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}); give the path of a report") from error
+
+
+def _put(path: Path, data: bytes) -> None:
+    """Write a file whole, readable by its owner alone: reports are confidential."""
+    beside = path.with_name(f".{path.name}.part")
+    try:
+        handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+        beside.replace(path)
+    except OSError as error:
+        beside.unlink(missing_ok=True)
+        raise ConfigError(
+            f"{path}: cannot be written ({error.strerror}); name a file in a folder of yours"
+        ) from error
+
+
+def _is_model(data: bytes) -> bool:
+    start = data[:_SNIFFED].lstrip(b"\xef\xbb\xbf \t\r\n")
+    return start.startswith(b"{") and b'"version"' in start and b'"report"' in start
+
+
+def _sniff(path: Path, data: bytes) -> str:
+    for sign, name in _SIGNS:
+        if sign in data[:_SNIFFED] and name in formats.names():
+            return name
+    raise InputError(f"{path}: its format does not show; say --format, one of {', '.join(formats.names())}")
+
+
+def _show(found: list[Finding], as_json: bool) -> None:
+    if not as_json:
+        for one in found:
+            typer.echo(str(one))
+        return
+    fields = ("level", "code", "path", "line", "message", "remedy")
+    listed = [{name: getattr(one, name) for name in fields} for one in found]
+    typer.echo(json.dumps({"errors": len(checks.errors(found)), "findings": listed}))
