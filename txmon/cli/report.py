@@ -1,7 +1,7 @@
 """`txmon report`: check, write, draft and show suspicious-activity reports.
 
-Owns arguments, reading and writing of files, and how findings are shown. It files nothing: what it writes lies
-in a folder until a person sends it.
+Owns arguments, reading and writing of files, and how findings are shown. It files nothing: what it writes
+lies in a folder until a person sends it.
 """
 
 from __future__ import annotations

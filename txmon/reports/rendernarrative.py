@@ -103,7 +103,8 @@ class _Told:
                 yield f"{self.name(party.party_id)}: {_roles(party.roles)}{_is(party)}.", ()
         for subject in self.report.subjects:
             if subject.party_id not in self._victims and subject.reason:
-                yield _closed(subject.reason), ()
+                who = "Subject" if subject.party_id is None else self.name(subject.party_id)
+                yield _closed(f"{who}: {subject.reason}"), ()
         yield from self.facts(Question.WHO)
 
     def accounts(self) -> Iterator[Sentence]:
@@ -114,9 +115,8 @@ class _Told:
     def _account(self, account: Account) -> str:
         holders = ", ".join(self.name(h.party_id) for h in account.holders) or "an unknown party"
         opened = f", opened on {account.opened_on}" if account.opened_on else ""
-        return (
-            f"{account.kind} account {account.number} is held by {holders}{opened}; status {account.status}."
-        )
+        kind = account.kind.replace("_", " ")
+        return f"Account {account.number} ({kind}) is held by {holders}{opened}; status {account.status}."
 
     def chronology(self) -> Iterator[Sentence]:
         """Tell the transactions in order of time, or their sums where there are many."""
