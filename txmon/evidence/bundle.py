@@ -246,7 +246,7 @@ def _tell(work: _Work, proven: Proven, log: list[dict[str, Any]], redaction: Red
         InputError: the rules would see something else.
     """
     events, shut = redaction.events(work.events)
-    redaction.subject()
+    alert = redaction.alert(work.alert)
     hits = _redacted_hits(hit_table(work.found, work.numbers, work.reasons), redaction)
     wrong = differences(work.sections, Tables(events, hits, work.rates, _score_table(work)))
     if wrong:
@@ -265,7 +265,7 @@ def _tell(work: _Work, proven: Proven, log: list[dict[str, Any]], redaction: Red
         events,
         hits,
         closed(proven.proofs, [closing.get(number, False) for number in numbers]),
-        redaction.value(work.alert),
+        alert,
         redaction.value(log if redaction.profile.staff else by_appearance(log)),
         notes,
     )

@@ -25,9 +25,9 @@ from txmon.evidence.archive import read_files
 from txmon.evidence.derive import Tables, differences
 from txmon.evidence.flat import csv_of
 from txmon.evidence.scores import repeat
-from txmon.evidence.script import SIGNED, Section
+from txmon.evidence.script import SIGNED, Expected, Section, script
 from txmon.evidence.tables import CHAIN, EVENTS, HITS, PROOFS, RATES, SCORE_INPUTS, SCORES
-from txmon.pipeline.config import Config, load_config
+from txmon.pipeline.config import Config, load_config, versions
 from txmon.store import journal, merkle
 from txmon.store.proof import content_of
 
@@ -228,9 +228,26 @@ class _Content:
             self._report.derived += 1
         if self._report.derived != self._manifest["hits"]["derived"] or not sections:
             self._report.add("hits.parquet", "derives another number of hits than the manifest says")
+        self._compare_script(sections)
         tables = Tables(self._events, self._hits, self._table("rates", RATES), self._scores)
         for part, item, expected, found in differences(list(sections.values()), tables):
             self._report.add(part, f"{item}: expected {expected}, found {found}")
+
+    def _compare_script(self, sections: Mapping[int, Section]) -> None:
+        """verify.sql is what this txmon writes, where the bundle is of this version."""
+        manifest = self._manifest
+        if manifest["made"]["versions"] != versions():
+            made = manifest["made"]["versions"]["txmon"]
+            self._report.notes.append(f"verify.sql is of txmon {made}: it was not compared, its hash was")
+            return
+        head = manifest["head"]
+        expected = Expected(
+            self._report.hits, self._report.events, head["first_seq"], head["previous"], head["seq"],
+            head["head"], manifest["notes"],
+        )  # fmt: skip
+        ordered = [sections[number] for number in sorted(sections)]
+        if script(ordered, expected).encode() != self._files["verify.sql"]:
+            self._report.add("verify.sql", "does not run the rules of the config in this bundle")
 
     def _repeat(self, configs: Mapping[int, Config]) -> None:
         """Give each detector's state its input again."""

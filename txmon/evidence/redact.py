@@ -22,6 +22,11 @@ from txmon.evidence.tables import EVENTS
 _ACCOUNTS = {"payer": "account", "payee": "account", "account": "account"}
 _PEOPLE = {"card": "card", "device": "device", "ip": "ip", "party": "party", "terminal": "terminal"}
 _SHOPS = {"merchant": "merchant", "sub_merchant": "merchant"}
+_OUTSIDE = (
+    "alert_id", "subject_type", "subject_id", "typologies", "severity", "score", "protect", "first_event_time",
+    "last_event_time", "hit_count", "rule_ids", "entity", "mode", "explanation", "holders_first",
+    "holders_latest",
+)  # fmt: skip
 _NAMES = {"event_id": "event", "related_event_id": "event", "source": "source", "entity": "entity"}
 _TEXTS = ("memo", "descriptor", "city", "lat", "lon", "card_bin", "card_last4")
 
@@ -133,9 +138,18 @@ class Redaction:
             return type(value)(self.value(v) for v in value)
         return value
 
-    def subject(self) -> None:
-        """Make the subject's pseudonym, where it gets one, before texts are changed."""
+    def alert(self, alert: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the alert; outside the institution, only what the rules found, never what people wrote."""
         self.name(*self._subject)
+        if self.profile.whole_config:
+            return dict(alert)
+        made = {name: alert[name] for name in _OUTSIDE}
+        for name in ("holders_first", "holders_latest"):
+            made[name] = [h | {"party": self.name("party", h["party"])} for h in alert[name] or ()]
+        if "event_id" in self.profile.identities:  # an alert's id is made of its subject's, without a secret
+            made["alert_id"] = self.name("event", alert["alert_id"])
+        told: dict[str, Any] = self.value(made)
+        return told
 
     def _text(self, text: str) -> str:
         whole = {value: shown for (_, value), shown in self.known.items()}

@@ -49,8 +49,6 @@ def refused(hit: Hit) -> str | None:
         return "counts hits of a rule that reads a detector: their scores are not in this bundle"
     if any(d.on == "legs" for d in hit.plan.detectors if d.id in names):
         return "reads a detector that looks at accounts, of which an event has two scores"
-    if hit.row["trigger"] != "event":
-        return "reads a detector at a time that is not the event's own"
     return None
 
 

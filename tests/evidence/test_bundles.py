@@ -1,0 +1,65 @@
+"""Bundles: stock DuckDB and `txmon evidence verify` derive the same hits, and find the same changes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from evidencekit import (
+    PUBLIC,
+    alerts_of,
+    bundle_of,
+    files_in,
+    stock_duckdb,
+    table_in,
+    unpacked,
+)
+
+from txmon.evidence.check import check
+from txmon.evidence.source import hits_of
+from txmon.store import Store
+
+
+def test_every_alert_of_a_crowded_stream(crowd: Store, tmp_path: Path) -> None:
+    """Late events, ties, marks of time, combinations and a detector: the two ways agree on all of them."""
+    triggers: Counter[str] = Counter()
+    rules: set[str] = set()
+    for i, alert in enumerate(sorted(alerts_of(crowd))):
+        made = bundle_of(crowd, alert, tmp_path / f"{i}.zip")
+        assert made.derived == made.hits, made.not_derived
+        found = hits_of(crowd, alert)
+        triggers.update(hit.row["trigger"] for hit in found)
+        rules |= {hit.rule.id for hit in found}
+        verdict, said = stock_duckdb(unpacked(made.path, tmp_path / str(i)))
+        assert verdict == "PASS", said
+        report = check(made.path, PUBLIC)
+        assert report.ok, report.findings
+        assert report.derived == made.hits
+    assert triggers["event"] > 10
+    assert triggers["late"] > 0
+    assert triggers["tick"] > 0
+    assert {"many-cities", "much-in", "both", "echo", "silent", "odd"} <= rules
+
+
+@pytest.mark.slow
+def test_every_rule_that_hits_in_the_portfolio(portfolio: Store, tmp_path: Path) -> None:
+    """An alert for every rule: derived by both ways; what is not derived is counted by its reason."""
+    wanted = {rule for rules in alerts_of(portfolio).values() for rule in rules}
+    assert len(wanted) >= 40
+    derived: set[str] = set()
+    reasons: Counter[str] = Counter()
+    for alert, rules in sorted(alerts_of(portfolio).items(), key=lambda item: (-len(item[1]), item[0])):
+        if set(rules) <= derived:
+            continue
+        made = bundle_of(portfolio, alert, tmp_path / f"{alert}.zip")
+        reasons.update(made.not_derived)
+        folder = unpacked(made.path, tmp_path / alert)
+        verdict, said = stock_duckdb(folder)
+        assert verdict == "PASS", (rules, said)
+        report = check(made.path, PUBLIC)
+        assert report.ok, (rules, report.findings)
+        hits = table_in(files_in(made.path), "hits.parquet").to_pylist()
+        derived |= {hit["rule_id"] for hit in hits if hit["section"] is not None}
+    assert reasons == Counter()
+    assert wanted <= derived
