@@ -48,7 +48,7 @@ def check_victims(activity: Element, protected: Collection[str], faults: Faults)
             )
         elif (names | set(_numbers(party))) & known:
             faults.error("victim", party, "a possible victim of the case is a subject", _REMEDY, "PartyName")
-        elif any(_called_victim(name, said) for name in names):
+        elif any(called_victim(name, said) for name in names):
             faults.error(
                 "victim", party, "the narrative calls this subject a possible victim", _REMEDY, "PartyName"
             )
@@ -60,7 +60,8 @@ def plain(words: str) -> str:
     return " ".join(_MARKS.sub(" ", flat.casefold()).split())
 
 
-def _called_victim(name: str, said: str) -> bool:
+def called_victim(name: str, said: str) -> bool:
+    """Whether a text calls somebody a possible victim; both as `plain` gives them."""
     quoted = re.escape(name)
     return re.search(rf"\b{_BEFORE}{quoted}\b|\b{quoted}{_AFTER}", said) is not None
 
