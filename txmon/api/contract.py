@@ -154,6 +154,8 @@ def _responses(entry: Entry) -> dict[str, Any]:
         found["304"] = {"description": "The caller has it already"}
     problems = _USUAL if not entry.public or name in _BROWSER else (500,)
     more = {"PATCH": (409, 412, 428), "POST": (409, 412), "DELETE": (409, 412)}.get(entry.method, ())
+    if "{case_id}" in entry.path and entry.method == "POST":  # names the version of the case
+        more = (*more, 428)
     for status in (*problems, *more):
         found.setdefault(str(status), {"$ref": "#/components/responses/Problem"})
     return dict(sorted(found.items()))
