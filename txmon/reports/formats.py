@@ -71,10 +71,12 @@ class Format:
 
 # name -> the module that has it as `FORMAT`; loaded when asked for, so that one broken schema stops no other
 _MODULES: dict[str, str] = {
+    "cybertip": "txmon.reports.cybertip",
     "fincen": "txmon.reports.fincen",
     "fintrac": "txmon.reports.fintrac",
     "goaml": "txmon.reports.goaml",
     "html": "txmon.reports.render",
+    "uk": "txmon.reports.uk",
 }
 
 
