@@ -169,6 +169,23 @@ def test_a_report_validates_or_the_field_is_named(made: Report) -> None:
     assert made.mark.encode() in data
 
 
+@pytest.mark.shared
+@pytest.mark.slow
+@given(reports())
+@settings(max_examples=300)
+def test_another_jurisdiction_validates_or_the_field_is_named(made: Report) -> None:
+    """The same reports with the profile of Sri Lanka: another version, other codes, narrower texts."""
+    if not PUBLIC.is_dir():
+        pytest.skip("the public goAML files are not beside the repository")
+    options = Options(profile="lk", schema=PUBLIC / "goAMLSchema-4x-lk.xsd")
+    text = modeljson.dumps(made).decode().replace('"AED"', '"LKR"').replace("EXMPAEAD", "EXMPLKLX")
+    moved = modeljson.loads(text.replace("SAR", "AIFA"))
+    found = checks.errors(checks.check_for(moved, goaml.FORMAT, options))
+    assert [one for one in found if not (is_field(one.path) and one.message and one.remedy)] == []
+    if not found:
+        assert checks.errors(goaml.validate(goaml.write(moved, options), options)) == []
+
+
 @given(reports())
 @settings(max_examples=200)
 def test_json_gives_the_same_report(made: Report) -> None:

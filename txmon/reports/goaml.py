@@ -47,8 +47,14 @@ def validate(data: bytes, options: Options) -> list[Finding]:
 
 def _build(report: Report, rules: Profile) -> tuple[etree._Element, list[Finding]]:
     builder = Builder(rules)
-    root = builder.build("report", "report", Mapper(report, rules).map())
-    found = list(dict.fromkeys(builder.findings + _demanded(root, rules)))
+    mapper = Mapper(report, rules)
+    root = builder.build("report", "report", mapper.map())
+    found = builder.findings + _demanded(root, rules)
+    if mapper.unshown and root.find("transaction") is not None and root.find("activity") is None:
+        remedy = "name the subject as a side or conductor of a transaction, or report an activity"
+        message = f"stand on no side of a transaction, and {rules.title} takes no activity beside"
+        found.append(Finding(code="subject_unshown", path="subjects", message=message, remedy=remedy))
+    found = list(dict.fromkeys(found))
     return root, found
 
 

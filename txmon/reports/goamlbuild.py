@@ -48,6 +48,8 @@ class Branch:
         self.put(name, None, path)
 
     def _at(self, path: str) -> str:
+        if path.startswith("/"):  # a place elsewhere in the model
+            return path[1:]
         joint = "." if self.path and path and not path.startswith("[") else ""
         return self.path + joint + path
 

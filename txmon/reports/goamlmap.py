@@ -34,6 +34,11 @@ class Mapper:
         default = "default_transactions" if self.report.transactions else "default_activity"
         return chosen or str(self.profile.report_codes[default])
 
+    @property
+    def unshown(self) -> bool:
+        """Whether a subject stands on no side of a transaction; known once the report was mapped."""
+        return bool(self._suspected - self._named)
+
     def map(self) -> Branch:
         """Return the whole report."""
         report, filer = self.report, self.report.filer.organisation
@@ -75,7 +80,7 @@ class Mapper:
             out.add("transaction", made)
         else:
             out.lacks("transaction", "transactions")
-        if self._suspected - self._named:
+        if self.unshown:
             out.add("activity", [self._activity(everybody=False)])
 
     def _activity(self, everybody: bool) -> Branch:
@@ -95,7 +100,8 @@ class Mapper:
     def _report_party(self, place: int, party: Party, reason: str) -> Branch:
         out = Branch(f"subjects[{place}]")
         name, branch = self.parties.party(party, party.is_client)
-        out.add(name + ("_my_client" if party.is_client else ""), [branch])
+        own = party.is_client and self.profile.shape.has("report_party_type", f"{name}_my_client")
+        out.add(name + ("_my_client" if own else ""), [branch])
         out.put("is_suspected", "true", "party_id")
         out.put("reason", reason, "reason")
         return out

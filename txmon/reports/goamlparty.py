@@ -18,7 +18,6 @@ from txmon.reports.model import (
     Address,
     Contact,
     Identifier,
-    Organisation,
     Party,
     PartyKind,
     Person,
@@ -57,8 +56,11 @@ class Parties:
         self.profile = profile
         self._place = {p.party_id: i for i, p in enumerate(report.parties)}
         self._accounts = {a.account_id: i for i, a in enumerate(report.accounts)}
+        coded = profile.shape.has("t_account", "institution_code")
+        self._bank_code = "institution_code" if coded else "swift"
         self.unknown = profile.constants["unknown_name"]
         self.no_code = profile.constants["unknown_code"]
+        self.no_bank = profile.constants["unknown_bank"]
 
     def path(self, party: Party) -> str:
         """Return where a party is in the model."""
@@ -116,10 +118,13 @@ class Parties:
             out.put("id_number", main.number, f"identifiers[{place}].number")
         else:
             out.lacks("id_number", "identifiers")
+        wrapped = self.profile.shape.has("t_person_my_client", "identifications")
         documents = [
             self._document(out.path, i, n) for i, n in papers if mine or (n.issued_on and n.expires_on)
         ]
-        if documents:
+        if documents and not wrapped:
+            out.add("identification", documents)
+        elif documents:
             out.add("identifications", [_list(out.path, "identification", documents)])
         else:
             out.lacks("identifications", "identifiers")
@@ -161,7 +166,11 @@ class Parties:
         """Return a telephone number."""
         out = Branch(path)
         out.put("tph_contact_type", self.profile.code("phone_use", phone.use), "use")
-        out.put("tph_communication_type", "M" if phone.mobile else "L", "mobile")
+        out.put(
+            "tph_communication_type",
+            self.profile.code("communication", "mobile" if phone.mobile else "landline"),
+            "mobile",
+        )
         out.put("tph_country_prefix", phone.prefix.lstrip("+"), "prefix")
         out.put("tph_number", phone.number, "number")
         out.put("tph_extension", phone.extension, "extension")
@@ -219,7 +228,10 @@ class Parties:
         for owner in party.entity.owners if party.entity else ():
             person = self.report.party(owner.party_id)
             if person is not None and person.kind is not PartyKind.ENTITY:
-                yield person, self.profile.code("owner_role", owner.role) or "MGR"
+                yield (
+                    person,
+                    self.profile.code("owner_role", owner.role) or self.profile.code("owner_role", "other"),
+                )
 
     def _director(self, person: Party, role: str) -> Branch:
         out = self.person(person, False)
@@ -229,8 +241,7 @@ class Parties:
     def account(self, account: Account, mine: bool) -> Branch:
         """Return an account with its holders; `mine` asks for what accounts kept by the filer need."""
         out = Branch(f"accounts[{self._accounts[account.account_id]}]")
-        bank = account.institution or (self.report.filer.organisation if account.is_client else None)
-        self._institution(out, bank, mine)
+        self._institution(out, account, mine)
         holders = [(h, p) for h in account.holders if (p := self.report.party(h.party_id)) is not None]
         out.put("account", account.number, "number")
         out.put("currency_code", account.currency, "currency")
@@ -239,13 +250,14 @@ class Parties:
         out.put("iban", account.iban.replace(" ", ""), "iban")
         kind = self.profile.code("account_kind", account.kind)
         entity = next((p for _, p in holders if p.kind is PartyKind.ENTITY), None)
-        out.put("account_type" if entity else "personal_account_type", kind, "kind")
+        apart = entity is not None and self.profile.shape.has("t_account_my_client", "account_type")
+        out.put("account_type" if apart else "personal_account_type", kind, "kind")
         if entity is not None:
             out.add("t_entity", [self.entity(entity, mine)])
         people = [(self.profile.code("holder_role", h.role), p) for h, p in holders if p is not entity]
         people = [(role, p) for role, p in people if p.kind is not PartyKind.ENTITY]
         if entity is not None and not people:
-            people = [("AGENT", p) for p, _ in self._owners(entity)]
+            people = [(self.profile.code("holder_role", "authorised"), p) for p, _ in self._owners(entity)]
         if people:
             out.add(
                 "signatory", [self._signatory(p, role, i == 0, mine) for i, (role, p) in enumerate(people)]
@@ -262,25 +274,25 @@ class Parties:
         out.put("beneficiary", account.beneficiary or ("-" if mine else None), "beneficiary")
         return out
 
-    def _institution(self, out: Branch, bank: Organisation | None, mine: bool) -> None:
+    def _institution(self, out: Branch, account: Account, mine: bool) -> None:
+        """Put who keeps the account: the filer itself where an own account names nobody else."""
+        own = self.report.filer.organisation
+        bank = account.institution or (own if account.is_client else None)
         if bank is None:
             out.put("institution_name", None if mine else self.unknown, "institution.name")
-            out.put("institution_code", None if mine else self.unknown, "institution.bic")
+            out.put(self._bank_code, None if mine else self.no_bank, "institution.bic")
             return
-        out.put("institution_name", bank.name, "institution.name")
+        where = "institution" if account.institution is not None else "/filer.organisation"
+        out.put("institution_name", bank.name, f"{where}.name")
         code = bank.number("goaml_institution") or ("" if bank.bic else bank.number("registration"))
-        if code:
-            out.put("institution_code", code, "institution.identifiers")
+        if code and self._bank_code == "institution_code":
+            out.put("institution_code", code, f"{where}.identifiers")
         else:
-            out.put("swift", bank.bic or (None if mine else self.unknown), "institution.bic")
-        out.put("non_bank_institution", "false" if bank.kind == "depository" else "true", "institution.kind")
-        out.put(
-            "branch",
-            bank.branch or (self.report.filer.organisation.branch if mine else None),
-            "institution.branch",
-        )
+            out.put("swift", bank.bic or (None if mine else self.no_bank), f"{where}.bic")
+        out.put("non_bank_institution", "false" if bank.kind == "depository" else "true", f"{where}.kind")
+        out.put("branch", bank.branch or (own.branch if mine else None), f"{where}.branch")
         if bank.address is not None:
-            out.put("institution_country", bank.address.country, "institution.address.country")
+            out.put("institution_country", bank.address.country, f"{where}.address.country")
 
     def _signatory(self, person: Party, role: str, primary: bool, mine: bool) -> Branch:
         out = Branch(self.path(person))

@@ -214,6 +214,8 @@ def _is_victim(node: Node, protected: set[tuple[str, ...]]) -> bool:
 
 
 def _suspect(walk: Walk) -> Iterator[Finding]:
+    if not walk.profile.shape.has("t_from", "from_is_suspected"):
+        return  # a version that marks nobody: the narrative says whom
     flags = walk.named("from_is_suspected", "to_is_suspected", "is_suspected", "conductor_is_suspected")
     if any(node.text in ("true", "1") for node in flags) or any(walk.typed("report_party_type")):
         return
@@ -223,7 +225,7 @@ def _suspect(walk: Walk) -> Iterator[Finding]:
 
 def _numbers(walk: Walk) -> Iterator[Finding]:
     for node in walk.named("swift"):
-        known = node.text != walk.profile.constants["unknown_name"]
+        known = node.text != walk.profile.constants["unknown_bank"]
         if known and not re.fullmatch(r"[A-Z]{6}[A-Z0-9]{2}([A-Z0-9]{3})?", node.text):
             yield node.finding("pattern", "is no BIC", "8 or 11 capital letters and digits")
     for node in walk.named("iban"):

@@ -60,6 +60,11 @@ class Shape:
 
     types: dict[str, tuple[Part, ...]]
     names: frozenset[str]  # every element that exists anywhere
+    patterns: dict[str, re.Pattern[str]]  # by number, of kinds that end in ~number
+
+    def has(self, kind: str, name: str) -> bool:
+        """Whether elements of a type may have a child of this name."""
+        return kind in self.types and name in self.items(kind)
 
     def items(self, kind: str) -> dict[str, Item]:
         """Return the elements of a type by name, in order."""
@@ -167,15 +172,19 @@ def load(name: str) -> Shape:
     """Return the shape in a file of ``profiles/``."""
     lines = (files("txmon.reports") / "profiles" / name).read_text(encoding="utf-8").splitlines()
     texts: dict[str, str] = {}
+    patterns: dict[str, re.Pattern[str]] = {}
     kind = ""
     for line in lines:
-        if line.startswith("  "):
+        if line.startswith("~"):
+            number, _, pattern = line[1:].partition(" ")
+            patterns[number] = re.compile(pattern)
+        elif line.startswith("  "):
             texts[kind] += line + " "
         elif line and not line.startswith("#"):
             kind = line.removesuffix(":")
             texts[kind] = ""
     types = {kind: _parse(kind, texts) for kind in texts}
-    return Shape(types, frozenset(item.name for parts in types.values() for item in _items(parts)))
+    return Shape(types, frozenset(item.name for parts in types.values() for item in _items(parts)), patterns)
 
 
 def _parse(kind: str, texts: dict[str, str]) -> tuple[Part, ...]:

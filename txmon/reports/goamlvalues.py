@@ -11,7 +11,7 @@ from txmon.reports.goamlprofile import Profile
 
 FIRST_TIME = datetime(1753, 1, 1)  # noqa: DTZ001 - goAML's times carry no zone
 MONEY_LIMIT = Decimal(7_900_000_000_000_000)
-_TEXT = re.compile(r"(text|name)(?:(\d+)-)?(\d+)(_?)")
+_TEXT = re.compile(r"(text|name)(?:(\d+)-)?(\d+)(_?)(?:~(\d+))?")
 _RANGE = re.compile(r"(int|dec(\d+))\[(-?\d*)\.\.(-?\d*)\]")
 _TIME = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2})?")
 _DECIMAL = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)")
@@ -53,7 +53,7 @@ def wrong(kind: str, text: str, profile: Profile) -> Wrong | None:
 
 
 def _text(sized: re.Match[str], text: str, profile: Profile) -> Wrong | None:
-    word, least, most, empty = sized.groups()
+    word, least, most, empty, pattern = sized.groups()
     if len(text) > int(most):
         return "length", f"has {len(text)} characters, at most {most} are taken", "shorten it"
     if len(text) < int(least or (0 if empty else 1)):
@@ -65,6 +65,12 @@ def _text(sized: re.Match[str], text: str, profile: Profile) -> Wrong | None:
     if word == "name" and not profile.name_pattern.fullmatch(text):
         remedy = "write it in plain Latin letters; the original spelling goes into full_name_frn"
         return "pattern", "has letters or signs that names may not have", remedy
+    if pattern and not profile.shape.patterns[pattern].fullmatch(text):
+        return (
+            "pattern",
+            "has signs that this element may not have",
+            f"write it plainly, as {profile.title} takes it",
+        )
     return None
 
 
@@ -104,7 +110,8 @@ def _number(text: str, bounded: re.Match[str]) -> Wrong | None:
     if not re.fullmatch(r"[+-]?\d+" if whole else _DECIMAL.pattern, text):
         return "type", "is no " + ("whole number" if whole else "decimal number"), "write digits alone"
     value = Decimal(text)
-    least, most = Decimal(low or -_INT32), Decimal(high or _INT32 - 1)
+    bound = _INT32 if word == "int" else MONEY_LIMIT
+    least, most = Decimal(low or -bound), Decimal(high or bound - 1)
     if not least <= value <= most:
         return "range", f"is not between {least} and {most}", "check the number"
     if not whole and len(text.partition(".")[2].rstrip("0")) > int(digits):
