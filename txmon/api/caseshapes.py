@@ -5,9 +5,10 @@ Owns the checks that need no database, as `txmon.api.shapes` does for the rest.
 
 from __future__ import annotations
 
+from base64 import b64decode
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Base64Bytes, Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from txmon.api.shapes import (
@@ -255,7 +256,18 @@ class NewFile(Given):
     """A file: PDF, CSV, text or e-mail, its bytes in base64. Nothing else is taken, whatever it is called."""
 
     name: Title
-    content: Base64Bytes = Field(max_length=12 << 20)
+    content: Annotated[str, Field(min_length=4, max_length=12 << 20, pattern=r"^[A-Za-z0-9+/]+={0,2}$")]
+
+    @model_validator(mode="after")
+    def _whole(self) -> NewFile:
+        if len(self.content) % 4:
+            raise PydanticCustomError("base64", "the content is not base64 to its end")
+        return self
+
+    @property
+    def bytes(self) -> bytes:
+        """The file itself."""
+        return b64decode(self.content, validate=True)
 
 
 class Access(Given):

@@ -90,8 +90,10 @@ def routes(parts: Parts, router: APIRouter) -> None:
 def _files(parts: Parts, router: APIRouter) -> None:
     @router.post("/v1/cases/{case_id}/files")
     def attach_file(exchange: Asked, case_id: OurId, asked: NewFile, if_match: IfMatch = None) -> Response:
+        looked = files.look(asked.name, asked.bytes)
+
         def add(tx: Tx, wanted: Wanted) -> Made:
-            file_id, version = files.add(tx, exchange.who, wanted, asked.name, asked.content)
+            file_id, version = files.add(tx, exchange.who, wanted, looked)
             return {"file_id": file_id, "version": version}
 
         return _changed(parts, case_id, if_match)(add)

@@ -5,6 +5,7 @@ Owns `case_files`; what is taken is the part of `txmon.cases.sniff`.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
@@ -22,15 +23,36 @@ FILES_MAX = 100  # of a case
 _SHOWN = [column for column in case_files.columns if column.name != "content"]
 
 
-def add(tx: Tx, who: Principal, wanted: Wanted, name: str, content: bytes) -> tuple[str, int]:
+@dataclass(frozen=True)
+class Looked:
+    """A file that was looked into. addresses: whether it has addresses of the web."""
+
+    name: str
+    kind: str
+    content: bytes
+    addresses: bool
+
+
+def look(name: str, content: bytes) -> Looked:
+    """Look into a file; takes its time, so never in the writer's turn.
+
+    Raises:
+        InputError: it is not taken.
+    """
+    kind = kind_of(name, content)
+    return Looked(name, kind, content, addresses_in(kind, content))
+
+
+def add(tx: Tx, who: Principal, wanted: Wanted, file: Looked) -> tuple[str, int]:
     """Attach a file; returns its id and the version of the case.
 
     Raises:
-        FourEyes, NotFound, StoreConflict. InputError: it is not taken. WrongState: so many are there.
+        FourEyes, NotFound, StoreConflict. InputError: an address of the web in a case about children.
+        WrongState: so many are there.
     """
     row = taken(tx, who, wanted)
-    kind = kind_of(name, content)
-    if row["restriction"] == CHILD and addresses_in(kind, content):
+    name, kind, content = file.name, file.kind, file.content
+    if row["restriction"] == CHILD and file.addresses:
         raise InputError("the file has addresses of the web; in this case they are kept as a keyed hash only")
     digest = sha256(content).digest()
     there = sa.select(case_files.c.sha256).where(case_files.c.case_id == wanted.case_id)

@@ -32,7 +32,7 @@ _AT: tuple[tuple[int, bytes, str], ...] = (
     (4, b"ftyp", VIDEO), (4, b"moov", VIDEO), (4, b"mdat", VIDEO), (0, b"\x1a\x45\xdf\xa3", VIDEO),
     (0, b"RIFF", VIDEO), (0, b"FLV\1", VIDEO), (0, b"\0\0\1\xba", VIDEO), (0, b"\0\0\1\xb3", VIDEO),
     (0, b"OggS", VIDEO), (0, b"\x30\x26\xb2\x75", VIDEO), (0, b"ID3", VIDEO), (0, b"fLaC", VIDEO),
-    (0, b"FWS", VIDEO), (0, b"CWS", VIDEO), (0, b".RMF", VIDEO), (0, b"\xff\xfb", VIDEO), (0, b"FORM", VIDEO),
+    (0, b"FWS", VIDEO), (0, b"CWS", VIDEO), (0, b".RMF", VIDEO), (0, b"\xff\xfb", VIDEO),
     (0, b"MThd", VIDEO), (0, b"#!AMR", VIDEO), (0, b".snd", VIDEO), (0, b"\x47\x40", VIDEO),
     (0, b"PK\3\4", ARCHIVE), (0, b"PK\5\6", ARCHIVE), (0, b"PK\7\x08", ARCHIVE), (0, b"Rar!\x1a", ARCHIVE),
     (0, b"7z\xbc\xaf\x27\x1c", ARCHIVE), (0, b"\x1f\x8b", ARCHIVE), (0, b"\x1f\x9d", ARCHIVE),
@@ -40,8 +40,8 @@ _AT: tuple[tuple[int, bytes, str], ...] = (
     (0, b"\x28\xb5\x2f\xfd", ARCHIVE),
     (0, b"\x04\x22\x4d\x18", ARCHIVE), (0, b"MSCF", ARCHIVE), (0, b"!<arch>", ARCHIVE), (0, b"LZIP", ARCHIVE),
     (257, b"ustar", ARCHIVE), (0, b"\x60\xea", ARCHIVE), (2, b"-lh", ARCHIVE), (0, b"xar!", ARCHIVE),
-    (0, b"070701", ARCHIVE), (0, b"hsqs", ARCHIVE), (32769, b"CD001", ARCHIVE), (0, b"ITSF", ARCHIVE),
-    (0, b"\x5d\0\0", ARCHIVE), (0, b"ZOO ", ARCHIVE), (7, b"**ACE**", ARCHIVE), (0, b"070707", ARCHIVE),
+    (0, b"hsqs", ARCHIVE), (32769, b"CD001", ARCHIVE), (0, b"ITSF", ARCHIVE),
+    (0, b"\x5d\0\0", ARCHIVE), (0, b"ZOO ", ARCHIVE), (7, b"**ACE**", ARCHIVE),
     (0, b"\x89LZO", ARCHIVE), (0, b"SZDD", ARCHIVE),
     (0, b"MZ", PROGRAM), (0, b"\x7fELF", PROGRAM), (0, b"\xca\xfe\xba\xbe", PROGRAM),
     (0, b"\xfe\xed\xfa", PROGRAM),
@@ -49,14 +49,17 @@ _AT: tuple[tuple[int, bytes, str], ...] = (
     (0, b"dex\n", PROGRAM), (0, b"L\0\0\0\1\x14\x02\0", PROGRAM), (0, b"SQLite format 3", PROGRAM),
     (0, b"\xd0\xcf\x11\xe0", OFFICE), (0, b"{\\rtf", OFFICE), (0, b"\xdb\xa5", OFFICE),
 )  # fmt: skip
-# marks that are long enough to be looked for anywhere in bytes that are no text
+# marks that are looked for anywhere in bytes that are no text: long, and without the zeros that fonts are full of
 _ANYWHERE: tuple[tuple[bytes, str], ...] = (
-    *((mark, what) for at, mark, what in _AT if at == 0 and len(mark) >= 4 and not mark.isalnum()),
+    *((mark, what) for at, mark, what in _AT if not at and len(mark) >= 4 and 0 not in mark and not mark.isascii()),
+    (b"PK\3\4", ARCHIVE), (b"Rar!\x1a", ARCHIVE), (b"BZh91AY&SY", ARCHIVE), (b"OggS\0\2", VIDEO),
     (b"\xff\xd8\xff\xe0", IMAGE), (b"\xff\xd8\xff\xe1", IMAGE), (b"\xff\xd8\xff\xdb", IMAGE),
 )  # fmt: skip
 _ENCODED = re.compile(rb"(?:[A-Za-z0-9+/_-]{40,}={0,2}[ \t]*\r?\n?[ \t]*){1,}")
 _HEX = re.compile(rb"(?:[0-9A-Fa-f]{2}[ \t,:\r\n]?){64,}")
+_CPIO = re.compile(rb"0707(?:01|02)[0-9A-Fa-f]{104}|070707[0-7]{70}")
 _LONG = 400  # characters in one encoding without a space: no text that people write
+_VARIED = 20  # different characters; a line of dashes has one
 _UU = re.compile(rb"^(?:begin(?:-base64)? [0-7]{3} |=ybegin )", re.MULTILINE)
 _ACTIVE = (
     b"<script", b"<svg", b"<iframe", b"<object", b"<embed", b"<applet", b"<img", b"<html", b"<!doctype",
@@ -73,7 +76,9 @@ def kind_of(content: bytes) -> str | None:
             return what
     if content[:2] == b"BM" and content[6:10] == bytes(4):
         return IMAGE
-    return None
+    if content[:4] == b"FORM" and content[8:12] in (b"AIFF", b"AIFC", b"ILBM", b"8SVX", b"PBM "):
+        return VIDEO
+    return ARCHIVE if _CPIO.match(content) else None
 
 
 def inside(content: bytes) -> str | None:
@@ -91,16 +96,24 @@ def in_text(content: bytes) -> str | None:
         return "encoded bytes"
     for match in _ENCODED.finditer(content):
         run = re.sub(rb"\s", b"", match[0])
-        if len(run) >= _LONG or (len(run) >= 40 and _hidden(run)):
+        if (len(run) >= _LONG and len(set(run)) > _VARIED) or (len(run) >= 40 and hidden(run)):
             return "encoded bytes"
     for match in _HEX.finditer(content):
         digits = re.sub(rb"[^0-9A-Fa-f]", b"", match[0])
-        if kind_of(bytes.fromhex(digits[: len(digits) // 2 * 2].decode())) or len(digits) >= 2 * _LONG:
+        letters = len(digits.translate(None, b"0123456789"))
+        many = len(digits) >= 2 * _LONG and letters * 10 > len(digits)  # not a list of account numbers
+        if many or kind_of(bytes.fromhex(digits[: len(digits) // 2 * 2].decode())):
             return "encoded bytes"
     return None
 
 
-def _hidden(run: bytes) -> bool:
+def in_letters(content: bytes) -> bool:
+    """Whether letters, as headers of e-mails have them, are bytes of a kind that is never taken."""
+    return any(hidden(re.sub(rb"\s", b"", match[0])) for match in _ENCODED.finditer(content))
+
+
+def hidden(run: bytes) -> bool:
+    """Whether base64 is of bytes of a kind that is never taken."""
     try:
         plain = run.rstrip(b"=").translate(bytes.maketrans(b"-_", b"+/"))
         return kind_of(base64.b64decode(plain + b"=" * (-len(plain) % 4))) is not None

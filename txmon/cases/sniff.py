@@ -38,7 +38,7 @@ _ADDRESS = re.compile(
 )
 _FORMULA = re.compile(r"\s*[=@\t\r]|\s*[+-]\s*[A-Za-z(]")
 _HEADERS = ("from", "to", "subject", "date", "message-id", "received", "return-path")
-_PARTS_MAX = 50
+_PARTS_MAX, _HEAD_MAX = 50, 64 << 10
 
 
 def kind_of(name: str, content: bytes) -> str:
@@ -115,6 +115,8 @@ def _email(content: bytes) -> str | None:
     head = re.split(rb"\r?\n\r?\n", content, maxsplit=1)[0]
     if _CONTROL.search(head):
         return "bytes that are no text"
+    if len(head) > _HEAD_MAX or magic.in_letters(head):
+        return "encoded bytes"
     message = _message(content)
     if sum(name in message for name in _HEADERS) < 2:
         return "no e-mail"
