@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import random
 import re
@@ -51,15 +52,12 @@ def test_fifty_random_changes_of_files(bundle: Files, tmp_path: Path) -> None:
     """A bit, a cut, a byte more, a file gone, one too many, two exchanged: each is found by both ways."""
     chance = random.Random(5)
     for number in range(50):
-        files, (name, what) = dict(bundle), _changed(dict(bundle), chance)
-        files = what
+        name, files = _changed(dict(bundle), chance)
         folder = tmp_path / str(number)
         folder.mkdir()
         path = write_zip(folder / "b.zip", files)
-        try:
+        with contextlib.suppress(InputError):  # no bundle at all
             assert not check(path, PUBLIC).ok, (number, name)
-        except InputError:
-            pass  # no bundle at all
         if name not in SIGNED and number % 5 == 0:  # what the manifest names, DuckDB finds alone
             assert stock_duckdb(unpacked(path, folder / "files"))[0] != "PASS", (number, name)
 

@@ -14,11 +14,11 @@ import typer
 
 from txmon.cli.options import Json, Place, SettingsFile
 from txmon.cli.storeplace import places_of
-from txmon.clock import SystemClock, random_bytes
-from txmon.errors import InputError
+from txmon.clock import SystemClock, random_bytes, rfc3339
+from txmon.errors import ConfigError, InputError
 from txmon.evidence import bundle, signing
 from txmon.evidence.check import check
-from txmon.evidence.custody import Maker
+from txmon.evidence.custody import Maker, note
 from txmon.evidence.redact import PROFILES
 
 app = typer.Typer(no_args_is_help=True, help="Evidence bundles; see docs/evidence.md.", rich_markup_mode=None)
@@ -53,8 +53,14 @@ def export(
         raise InputError("name one alert: its id, as `GET /v1/alerts` lists it")
     signer = signing.load_key(key or signing.default_key_path())
     maker = Maker(by, purpose, SystemClock().now_us())
-    with places_of(store, settings).open(read_only=True) as opened:
+    places = places_of(store, settings)
+    with places.open(read_only=True) as opened:
         made = bundle.export(opened, alert_id, out, signer, maker, profile)
+    try:
+        note(places.snapshots.parent, _noted(made, alert_id, profile, maker))
+    except ConfigError:
+        out.unlink()
+        raise
     facts = {
         "file": str(made.path), "sha256": made.sha256, "alert": alert_id, "profile": profile,
         "events": made.events, "hits": made.hits, "derived": made.derived, "not_derived": made.not_derived,
@@ -96,8 +102,8 @@ def verify(
         )
         known = "the key given" if report.signer_known else "compare it with the published one, or give --key"
         typer.echo(f"signed by {report.signer} ({known})")
-        for note in report.notes:
-            typer.echo(f"note: {note}")
+        for said in report.notes:
+            typer.echo(f"note: {said}")
         for finding in report.findings[:_SHOWN]:
             typer.echo(finding, err=True)
         if len(report.findings) > _SHOWN:
@@ -123,6 +129,14 @@ def key_show(key: KeyPath = None) -> None:
     found = signing.load_key(key or signing.default_key_path())
     typer.echo(signing.public_pem(found).decode().strip())
     typer.echo(f"sha256 {signing.name_of(found.public_key())}")
+
+
+def _noted(made: bundle.Made, alert_id: str, profile: str, maker: Maker) -> dict[str, object]:
+    return {
+        "at": rfc3339(maker.now_us), "alert": alert_id, "profile": profile, "by": maker.by,
+        "purpose": maker.purpose, "file": made.path.name, "sha256": made.sha256, "seq": made.head_seq,
+        "head": made.head, "signer": made.signer,
+    }  # fmt: skip
 
 
 def _read(path: Path) -> bytes:

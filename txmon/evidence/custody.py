@@ -1,18 +1,24 @@
 """The custody log of a bundle: how its events came in, who decided what about the alert, who made the file.
 
-Every line but the last names the journal row it stands in. Owns the log; the row's own proof is the chain.
+Every line but the last names the journal row it stands in; the row's own proof is the chain. Owns the log,
+and the log of bundles beside the store.
 """
 
 from __future__ import annotations
 
+import fcntl
+import hashlib
 import json
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
 from txmon.clock import rfc3339
+from txmon.errors import ConfigError
 from txmon.evidence.source import Hit
 from txmon.store import Store, journal
 
@@ -24,6 +30,32 @@ class Maker:
     by: str
     purpose: str
     now_us: int
+
+
+LOG = "evidence.log"
+
+
+def note(folder: Path, facts: dict[str, Any]) -> None:
+    """Append to the log of bundles that left a store: JSON lines, each with the SHA-256 of the line before.
+
+    Raises:
+        ConfigError: it cannot be written.
+    """
+    path = folder / LOG
+    try:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+        with open(handle, "r+b") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            file.seek(0)
+            lines = file.read().splitlines(keepends=True)
+            before = hashlib.sha256(lines[-1]).hexdigest() if lines else None
+            file.write(json.dumps(facts | {"before": before}).encode() + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise ConfigError(
+            f"{path}: {error.strerror}; a bundle leaves the store only if that can be noted there"
+        ) from error
 
 
 def custody(
@@ -87,5 +119,6 @@ def by_appearance(lines: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     for line in lines:
         who = str(line["by"])
         shown = known.setdefault(who, f"person {len(known) + 1}") if who.startswith("person:") else who
+        shown = "the institution" if line["row"] is None else shown
         made.append({k: v for k, v in line.items() if k != "reason"} | {"by": shown})
     return made

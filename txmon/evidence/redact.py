@@ -18,14 +18,15 @@ from typing import Any
 import pyarrow as pa
 
 from txmon.evidence.tables import EVENTS
+from txmon.rules.sqltext import text as quoted
 
 _ACCOUNTS = {"payer": "account", "payee": "account", "account": "account"}
 _PEOPLE = {"card": "card", "device": "device", "ip": "ip", "party": "party", "terminal": "terminal"}
 _SHOPS = {"merchant": "merchant", "sub_merchant": "merchant"}
 _OUTSIDE = (
-    "alert_id", "subject_type", "subject_id", "typologies", "severity", "score", "protect", "first_event_time",
-    "last_event_time", "hit_count", "rule_ids", "entity", "mode", "explanation", "holders_first",
-    "holders_latest",
+    "alert_id", "subject_type", "subject_id", "typologies", "severity", "score", "protect",
+    "first_event_time", "last_event_time", "hit_count", "rule_ids", "entity", "mode", "explanation",
+    "holders_first", "holders_latest",
 )  # fmt: skip
 _NAMES = {"event_id": "event", "related_event_id": "event", "source": "source", "entity": "entity"}
 _TEXTS = ("memo", "descriptor", "city", "lat", "lon", "card_bin", "card_last4")
@@ -86,11 +87,17 @@ class Redaction:
         if value is None or (kind, value) in self._clear or kind not in self.profile.identities.values():
             return value
         found = self.known.get((kind, value))
+        if found is None and self._listed(value):
+            return value
         if found is None:
             told = f"{kind}\x1f{value}".encode()
             digest = hmac.new(self._secret, told, hashlib.sha256).hexdigest()
             found = self.known[kind, value] = f"{kind}-{digest[:16]}"
         return found
+
+    def _listed(self, value: str) -> bool:
+        """Whether the rules name it themselves, in a list or a condition that the bundle shows anyway."""
+        return quoted(value) in self._script
 
     def events(self, events: pa.Table) -> tuple[pa.Table, list[bool]]:
         """Return events as the profile tells them, and which of them are not told whole."""
