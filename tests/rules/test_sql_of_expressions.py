@@ -110,7 +110,13 @@ def test_what_only_sql_says() -> None:
         connection.execute(scores)
         sql = SqlExpr(Tables(scores="scores"), "r.")(typed("anomaly('det') > 0.4"))
         found = connection.execute(f"select {sql} from (values (1), (2)) r(ingest_seq) order by 1").fetchall()
-    assert sorted(str(v) for (v,) in found) == ["None", "True"]
+        assert sorted(str(v) for (v,) in found) == ["None", "True"]
+        # without a prefix, too, a row's score is its own and not that of every row
+        sql = SqlExpr(Tables(scores="scores"))(typed("anomaly('det') > 0.4"))
+        connection.execute("insert into scores values (3, 'det', 0.1)")
+        rows = "(values (1), (2), (3)) r(ingest_seq)"
+        found = connection.execute(f"select {sql} from {rows} order by ingest_seq").fetchall()
+    assert found == [(True,), (None,), (False,)]
 
 
 @pytest.mark.parametrize(

@@ -96,9 +96,10 @@ class SqlExpr:
     def _anomaly(self, detector: str) -> str:
         if self._tables.scores is None:
             return f"null::double /* anomaly({text(detector)}) is known to the engine only */"
-        table = self._tables.scores
-        where = f"s.ingest_seq = {self._prefix}ingest_seq and s.detector = {text(detector)}"
-        return f"({select('s.score', f'{table} s', where)})"
+        # renamed: without a prefix, `ingest_seq` must mean the row's own, not the column of the scores
+        table = f"({select('ingest_seq as _scored, detector, score', self._tables.scores)}) s"
+        where = f"s._scored = {self._prefix}ingest_seq and s.detector = {text(detector)}"
+        return f"({select('s.score', table, where)})"
 
     def _call(self, expr: Call) -> str:
         op, args = expr.op, expr.args
