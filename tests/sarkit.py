@@ -169,8 +169,8 @@ def a_report(**changes: Any) -> Report:
         facts_known_at=Determination(at=datetime(2026, 2, 20, tzinfo=UTC), author="analyst-1"),
         parties=(SUSPECT, SHOP, VICTIM),
         subjects=(
-            Subject(kind=PartyKind.NATURAL_PERSON, party_id="p-1"),
-            Subject(kind=PartyKind.ENTITY, party_id="p-2"),
+            Subject(kind=PartyKind.NATURAL_PERSON, party_id="p-1", reason="sent the payments"),
+            Subject(kind=PartyKind.ENTITY, party_id="p-2", reason="took the payments"),
         ),
         accounts=(ACCOUNT, OTHER_ACCOUNT),
         transactions=(TRANSACTION,),

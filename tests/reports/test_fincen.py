@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -332,6 +332,18 @@ def test_clocks_of_filing() -> None:
     assert due_on(date(2026, 1, 1), subject_known=True) == date(2026, 1, 31)
     assert due_on(date(2026, 1, 1), subject_known=False) == date(2026, 3, 2)
     assert continuing_due_on(date(2026, 1, 1)) == date(2026, 5, 1)
+
+
+def test_a_late_report_is_told_and_not_stopped() -> None:
+    known = a_report().facts_known_at
+    late = fincen.check(a_report(facts_known_at=replace(known, at=datetime(2026, 1, 29, tzinfo=UTC))), PLAIN)
+    assert [(f.code, f.level, f.path) for f in late] == [("fincen_late", Level.WARNING, "facts_known_at")]
+    more = replace(a_report().activity, cumulative=Money(minor=1_200_000, currency="USD"))
+    for days, expected in ((120, []), (121, ["fincen_late"])):
+        filed_on = a_report().prepared_at.date() - timedelta(days=days)
+        prior = PriorFiling(reference="31000055053784", filed_on=filed_on)
+        report = a_report(kind=Kind.CONTINUING, prior_filing=prior, activity=more)
+        assert [f.code for f in fincen.check(report, PLAIN)] == expected
 
 
 @pytest.mark.parametrize("length", [1, 3999, 4000, 4001, 8000, 16_999, 17_000])

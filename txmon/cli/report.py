@@ -16,7 +16,7 @@ import typer
 
 from txmon.cli.options import Json
 from txmon.errors import ConfigError, InputError
-from txmon.reports import checks, formats, modeljson, render, rendernarrative
+from txmon.reports import checks, fincen_ack, fincen_write, formats, modeljson, render, rendernarrative
 from txmon.reports.formats import Finding, Format, Options
 from txmon.reports.model import Report
 
@@ -119,6 +119,38 @@ def show(
     found = checks.check_for(report, target, Options(profile=profile))
     _put(out, render.page(report, found))
     typer.echo(f"{out}: {len(checks.errors(found))} findings stop release")
+
+
+@app.command()
+def acknowledged(
+    file: Annotated[Path, typer.Argument(help="FinCEN's acknowledgement of a batch (XML).")],
+    model: Annotated[
+        Path | None,
+        typer.Option("--model", help="The report that was filed, unchanged; gives errors a field."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Show BSA ids and FinCEN's errors at the fields of the report; exit code 1 where one is not accepted."""
+    sent = fincen_write.write(modeljson.loads(_read(model))) if model is not None else None
+    answers = fincen_ack.read_acknowledgement(_read(file), sent)
+    if as_json:
+        fields = ("level", "code", "path", "message", "remedy")
+        listed = [
+            {
+                "accepted": a.accepted,
+                "bsa_id": a.bsa_id,
+                "findings": [{name: getattr(f, name) for name in fields} for f in a.findings],
+            }
+            for a in answers
+        ]
+        typer.echo(json.dumps({"reports": listed}))
+    else:
+        for answer in answers:
+            typer.echo(f"{'accepted' if answer.accepted else 'rejected'} {answer.bsa_id}".rstrip())
+            for one in answer.findings:
+                typer.echo(f"  {one}")
+    if not all(a.accepted for a in answers):
+        raise typer.Exit(1)
 
 
 def _read(path: Path) -> bytes:

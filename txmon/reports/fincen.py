@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from txmon.reports.fincen_rules import faults_of, schema_findings
+from txmon.reports.fincen_terms import continuing_due_on, due_on
 from txmon.reports.fincen_write import write
-from txmon.reports.formats import Finding, Format, Options
-from txmon.reports.model import Party, Report
+from txmon.reports.formats import Finding, Format, Level, Options
+from txmon.reports.model import Kind, Party, Report
 
 
 def check(report: Report, options: Options) -> list[Finding]:
@@ -23,7 +24,30 @@ def check(report: Report, options: Options) -> list[Finding]:
         found.append(fault.finding(where or "report"))
     if options.schema is not None and not found:
         found += schema_findings(written.xml, options.schema)
-    return found
+    return found + list(clocks(report))
+
+
+def clocks(report: Report) -> Iterator[Finding]:
+    """Give the clocks of filing that ran out before the day of the report: a late report is filed all the same."""
+    filed, known, prior = report.prepared_at.date(), report.facts_known_at, report.prior_filing
+    if report.kind is Kind.CONTINUING and prior is not None and prior.filed_on is not None:
+        due = continuing_due_on(prior.filed_on)
+        if filed > due:
+            yield _late("prior_filing.filed_on", f"the report on continuing activity was due by {due}")
+    elif report.kind in (Kind.INITIAL, Kind.JOINT) and known is not None:
+        due = due_on(known.at.date(), subject_known=bool(report.nameable_subjects))
+        if filed > due:
+            yield _late("facts_known_at", f"the report was due by {due}")
+
+
+def _late(path: str, message: str) -> Finding:
+    return Finding(
+        code="fincen_late",
+        path=path,
+        message=message,
+        level=Level.WARNING,
+        remedy="file at once, and say in the narrative why it is late",
+    )
 
 
 def to_xml(report: Report, _: Options) -> bytes:

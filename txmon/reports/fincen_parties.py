@@ -109,6 +109,13 @@ def add_identification(party: Node, kind: str, number: str, origin: str) -> Node
 def _party(activity: Node, code: str, origin: str) -> Node:
     node = activity.add("Party", origin=origin)
     node.put("ActivityPartyTypeCode", code)
+    node.origins |= {
+        "PartyName": f"{origin}.name",
+        "Address": f"{origin}.address",
+        "PhoneNumber": f"{origin}.phone",
+        "PartyIdentification": f"{origin}.identifiers",
+        "OrganizationClassificationTypeSubtype": f"{origin}.kind",
+    }
     return node
 
 

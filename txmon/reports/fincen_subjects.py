@@ -39,6 +39,7 @@ def _subject(activity: Node, report: Report, party: Party) -> None:
     origin = f"parties[{report.parties.index(party)}]"
     node = activity.add("Party", origin=origin)
     node.put("ActivityPartyTypeCode", codes.SUBJECT)
+    node.origins |= {"PartyIdentification": f"{origin}.identifiers", "Address": f"{origin}.addresses"}
     _part_in_transactions(node, report, party.party_id)
     if party.kind is PartyKind.ENTITY:
         _entity(node, party.entity or Entity(), f"{origin}.entity")

@@ -1,0 +1,113 @@
+"""Each format by the command line: written, judged, and refused where something is missing."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from sarkit import DESK, EXAMPLE, FIRST, TRANSACTION, a_report
+from typer.testing import CliRunner
+
+from txmon.cli.report import app
+from txmon.reports import checks, modeljson
+from txmon.reports.fincen_write import write
+from txmon.reports.formats import Options, get, names
+from txmon.reports.model import Action, Filer, Mode, Paragraph, Report, Role
+
+SCHEMA = Path(__file__).parents[3] / "shared" / "formats" / "fincen" / "EFL_SARXBatchSchema.xsd"
+RUN = CliRunner()
+OURS = ("fincen", "fintrac", "uk", "cybertip")
+
+
+def whole(mode: Mode = Mode.LIVE) -> Report:
+    base = a_report()
+    paragraph = base.narrative.paragraphs[0]
+    return replace(
+        base,
+        mode=mode,
+        filer=Filer(organisation=EXAMPLE, contact=DESK),
+        transactions=(replace(TRANSACTION, location="LOC-1"),),
+        actions=(Action(kind="hold", text="The account was put on hold.", at=FIRST),),
+        activity=replace(base.activity, classifications={"cybertip": ("2",)}),
+        narrative=replace(
+            base.narrative, paragraphs=(Paragraph(heading="", text=paragraph.text, events=paragraph.events),)
+        ),
+    )
+
+
+def saved(report: Report, folder: Path) -> Path:
+    path = folder / "model.json"
+    path.write_bytes(modeljson.dumps(report))
+    return path
+
+
+@pytest.mark.parametrize("mode", list(Mode))
+@pytest.mark.parametrize("name", OURS)
+def test_a_report_is_written_and_what_was_written_has_no_error(name: str, mode: Mode, tmp_path: Path) -> None:
+    out = tmp_path / "report.out"
+    done = RUN.invoke(app, ["write", str(saved(whole(mode), tmp_path)), "--format", name, "--out", str(out)])
+    assert done.exit_code == 0, (done.output, done.exception)
+    assert RUN.invoke(app, ["check", str(out), "--format", name]).exit_code == 0
+    assert (b"SIMULATED" in out.read_bytes()) == (mode is not Mode.LIVE)
+
+
+@pytest.mark.shared
+@pytest.mark.skipif(not SCHEMA.exists(), reason="the public schemas are not beside the repository")
+def test_the_authority_s_schema_is_asked_where_it_is_given(tmp_path: Path) -> None:
+    out = tmp_path / "sar.xml"
+    done = RUN.invoke(
+        app,
+        [
+            "write",
+            str(saved(whole(), tmp_path)),
+            "--format",
+            "fincen",
+            "--out",
+            str(out),
+            "--schema",
+            str(SCHEMA),
+        ],
+    )
+    assert done.exit_code == 0, (done.output, done.exception)
+    out.write_bytes(out.read_bytes().replace(b'SeqNum="9"', b'SeqNum="8"'))
+    found = RUN.invoke(app, ["check", str(out), "--schema", str(SCHEMA), "--json"])
+    assert {"fincen_seqnum", "fincen_schema"} <= {f["code"] for f in json.loads(found.output)["findings"]}
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_a_victim_as_subject_is_written_by_no_format(name: str) -> None:
+    report = whole()
+    party = replace(report.parties[0], roles=(Role.POSSIBLE_VICTIM,))
+    with pytest.raises(checks.ReportIncomplete):
+        checks.write(replace(report, parties=(party, *report.parties[1:])), get(name), Options())
+
+
+def test_an_acknowledgement_is_shown_at_the_fields_of_the_report(tmp_path: Path) -> None:
+    xml = write(whole()).xml.decode()
+    number = (
+        xml.split("<fc2:RawIndividualFirstName>")[0]
+        .rpartition('<fc2:PartyName SeqNum="')[2]
+        .partition('"')[0]
+    )
+    ack = tmp_path / "ack.xml"
+    ack.write_text(
+        '<EFilingBatchXML StatusCode="A"><EFilingSubmissionXML StatusCode="A"><EFilingActivityXML><BSAID>31000000000001</BSAID>'
+        "<EFilingActivityErrorXML><ErrorContextText>EFilingBatchXML/Activity[1]/Party[2]/PartyName"
+        f"[{number}]/RawIndividualFirstName</ErrorContextText><ErrorElementNameText>RawIndividualFirstName</ErrorElementNameText>"
+        "<ErrorLevelText>FATAL</ErrorLevelText><ErrorText>not recorded</ErrorText><ErrorTypeCode>B7</ErrorTypeCode>"
+        "</EFilingActivityErrorXML></EFilingActivityXML></EFilingSubmissionXML></EFilingBatchXML>"
+    )
+    model = saved(whole(), tmp_path)
+    shown = RUN.invoke(app, ["acknowledged", str(ack), "--model", str(model), "--json"])
+    assert shown.exit_code == 1
+    (answer,) = json.loads(shown.output)["reports"]
+    assert (answer["accepted"], answer["bsa_id"]) == (False, "31000000000001")
+    assert [f["path"] for f in answer["findings"]] == ["parties[0].person.first_name"]
+    assert "rejected 31000000000001" in RUN.invoke(app, ["acknowledged", str(ack)]).output
+
+
+def test_all_formats_are_listed() -> None:
+    assert set(OURS) < set(names())
+    assert all(name in RUN.invoke(app, ["formats"]).output for name in OURS)
