@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sys
 import threading
@@ -20,7 +21,7 @@ sys.path.append(str(Path(__file__).parents[1] / "api"))
 
 from apikit import Api, opened
 
-from txmon.client import Client, Options, Refused, Retry
+from txmon.client import AsyncClient, Client, Options, Refused, Retry
 
 FIRST = datetime(2026, 1, 5, 12, tzinfo=UTC)
 
@@ -174,3 +175,54 @@ def test_a_lost_answer_is_asked_for_again_and_the_event_is_there_once(here: tupl
     assert [d.status for d in decisions] == ["accepted"] * 10  # the first answer itself, not "duplicate"
     assert len(seen) == 10
     assert json.loads(api.get("/v1/status", api.person("admin", "auditor", "analyst")).text)
+
+
+def test_a_case_from_the_queue_to_a_decision(here: tuple[Api, str]) -> None:
+    api, url = here
+    with client(url, api.person("ingest", "analyst")) as c:
+        c.send([event(7000 + i, payer=f"case-{i}", amount=Decimal("950.00")) for i in range(2)])
+        waiting = c.queue(purpose="a test", severity="critical")
+        mine = [each for each in waiting.items if each["subject_id"].startswith("case-")]
+        done = c.work_on(mine, "take_up", "both pay one account")
+        assert [each["result"] for each in done] == ["done", "done"]
+        case_id = c.open_case(done, "Two payers", "both pay one account")
+        assert c.cases(assignee="none").items[0]["case_id"] == case_id
+        version = c.case(case_id)["version"]
+        changed = c.change_case(case_id, version, "looked at", state="investigating")
+        assert changed["version"] == version + 1
+        with pytest.raises(Refused) as caught:
+            c.change_case(case_id, version, "looked at", title="x")
+        assert caught.value.reason == "conflict"
+        assert c.do_in_case(case_id, "comments", text="asked the branch")["journal_seq"]
+        party = {
+            "kind": "account",
+            "ref": "acc-2",
+            "role": "facilitator",
+            "confidence": "low",
+            "basis": "paid by both",
+        }
+        assert c.do_in_case(case_id, "parties", changed["version"], **party)["version"] == version + 2
+        entries = c.case(case_id, "timeline", purpose="a test")["items"]
+        assert {each["what"] for each in entries} == {"event", "alert", "decision"}
+        with pytest.raises(Refused) as caught:
+            c.do_in_case("cas_none", "comments", text="x")
+        assert caught.value.reason == "not_found"
+
+
+def test_the_same_names_await(here: tuple[Api, str]) -> None:
+    api, url = here
+
+    async def go() -> None:
+        options = Options(timeout_s=30.0, on_failure="closed", background=False)
+        async with AsyncClient(url, api.person("ingest", "analyst"), options) as c:
+            await c.decide(event(7100, payer="case-9", amount=Decimal("950.00")))
+            page = await c.queue(purpose="a test")
+            mine = [each for each in page.items if each["subject_id"] == "case-9"]
+            done = await c.work_on(mine, "take_up", "alone")
+            case_id = await c.open_case(done, "One payer", "alone")
+            await c.do_in_case(case_id, "comments", text="x")
+            assert (await c.change_case(case_id, 1, "y", title="z"))["version"] == 2
+            assert (await c.case(case_id, purpose="a test"))["title"] == "z"
+            assert case_id in {each["case_id"] for each in (await c.cases()).items}
+
+    asyncio.run(go())

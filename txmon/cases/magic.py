@@ -49,9 +49,9 @@ _AT: tuple[tuple[int, bytes, str], ...] = (
     (0, b"dex\n", PROGRAM), (0, b"L\0\0\0\1\x14\x02\0", PROGRAM), (0, b"SQLite format 3", PROGRAM),
     (0, b"\xd0\xcf\x11\xe0", OFFICE), (0, b"{\\rtf", OFFICE), (0, b"\xdb\xa5", OFFICE),
 )  # fmt: skip
-# marks that are looked for anywhere in bytes that are no text: long, and without the zeros that fonts are full of
+# looked for anywhere in bytes that are no text: long marks, without the zeros that fonts are full of
 _ANYWHERE: tuple[tuple[bytes, str], ...] = (
-    *((mark, what) for at, mark, what in _AT if not at and len(mark) >= 4 and 0 not in mark and not mark.isascii()),
+    *((m, what) for at, m, what in _AT if not at and len(m) >= 4 and 0 not in m and not m.isascii()),
     (b"PK\3\4", ARCHIVE), (b"Rar!\x1a", ARCHIVE), (b"BZh91AY&SY", ARCHIVE), (b"OggS\0\2", VIDEO),
     (b"\xff\xd8\xff\xe0", IMAGE), (b"\xff\xd8\xff\xe1", IMAGE), (b"\xff\xd8\xff\xdb", IMAGE),
 )  # fmt: skip

@@ -14,13 +14,24 @@ from typing import Any, Self, TypeVar
 
 import httpx
 
-from txmon.client import wire
+from txmon.client import casework, wire
 from txmon.client.base import Base, Budget, checked, interrupted, live_alert, log, read_decisions, read_page
 from txmon.client.bulk import Portion, portions
 from txmon.client.errors import AccessDenied, ClientError, Unavailable
 from txmon.client.options import Doors, Options, default_tls
 from txmon.client.sse import Parser
-from txmon.client.types import Alert, BulkResult, Decision, Flushed, LiveAlert, alert_of, bulk_of, object_of
+from txmon.client.types import (
+    Alert,
+    BulkResult,
+    Decision,
+    Flushed,
+    LiveAlert,
+    Page,
+    alert_of,
+    bulk_of,
+    object_of,
+    page_of,
+)  # fmt: skip
 
 T = TypeVar("T")
 _LONGEST_PAUSE_S = 30.0
@@ -122,6 +133,72 @@ class AsyncClient(Base):
                 yield alert
             if cursor is None:
                 return
+
+    async def queue(self, *, purpose: str | None = None, **filters: Any) -> Page:
+        """Return a page of the alerts that wait; filters are those of ``GET /v1/queue``.
+
+        Raises:
+            Refused, AccessDenied, Unavailable.
+        """
+        return await self._ask(wire.query(casework.QUEUE, filters, purpose), page_of, self._budget)
+
+    async def work_on(
+        self, alerts: Iterable[Mapping[str, Any]], action: str, reason: str, **values: Any
+    ) -> list[dict[str, Any]]:
+        """Take up, assign or put off many alerts, as they were listed; returns what became of each.
+
+        Raises:
+            Refused, AccessDenied, Unavailable, InputError.
+        """
+        body = {"action": action, "reason": reason} | values
+        call = casework.working(alerts, body, self._doors.new_key())
+        return list((await self._ask(call, object_of, self._budget))["results"])
+
+    async def cases(self, *, purpose: str | None = None, **filters: Any) -> Page:
+        """Return a page of cases; filters are those of ``GET /v1/cases``. Raises as `queue`."""
+        return await self._ask(wire.query(casework.CASES, filters, purpose), page_of, self._budget)
+
+    async def case(
+        self, case_id: str, part: str | None = None, *, purpose: str | None = None
+    ) -> dict[str, Any]:
+        """Return a case, or its ``timeline`` or ``network``.
+
+        Raises:
+            Refused (reason ``not_found``), AccessDenied, Unavailable.
+        """
+        return await self._ask(casework.case_call(case_id, part, purpose), object_of, self._budget)
+
+    async def open_case(
+        self, alerts: Iterable[Mapping[str, Any]], title: str, reason: str, *, restriction: str | None = None
+    ) -> str:
+        """Make a case of alerts, as they were listed; returns its id.
+
+        Raises:
+            Refused (reason ``conflict``: an alert changed), AccessDenied, Unavailable, InputError.
+        """
+        values = {"title": title, "reason": reason, "restriction": restriction}
+        call = casework.opening(alerts, values, self._doors.new_key())
+        return str((await self._ask(call, object_of, self._budget))["case_id"])
+
+    async def change_case(self, case_id: str, version: int, reason: str, **change: Any) -> dict[str, Any]:
+        """Change one thing about a case; returns its new ``version``, or a ``proposal_id`` to be decided on.
+
+        Raises:
+            Refused (reason ``conflict``: read it again; after a lost connection it may be this very change),
+            AccessDenied, Unavailable, InputError.
+        """
+        call = casework.changing(case_id, version, change | {"reason": reason})
+        return await self._ask(call, object_of, self._budget)
+
+    async def do_in_case(
+        self, case_id: str, part: str, version: int | None = None, **values: Any
+    ) -> dict[str, Any]:
+        """Do something in a case: ``comments`` (needs no version), ``parties``, ``alerts``, ``merge`` ...
+
+        Raises as `change_case`.
+        """
+        call = casework.doing(case_id, part, version, values, self._doors.new_key())
+        return await self._ask(call, object_of, self._budget)
 
     async def status(self) -> dict[str, Any]:
         """Return what the service says of itself.

@@ -26,7 +26,7 @@ ALERT_STREAM = "/v1/alerts/stream"
 JSON, NDJSON, ARROW = "application/json", "application/x-ndjson", "application/vnd.apache.arrow.stream"
 ANSWER_MAX_BYTES = 64 << 20
 ITEMS_MAX, BODY_MAX_BYTES = 1000, 900_000  # of one request of events; the service's own limits are above
-_WRONG_REQUEST = frozenset({400, 409, 413, 415, 422})
+_WRONG_REQUEST = frozenset({400, 409, 412, 413, 415, 422, 428})
 _OF_THE_EVENT = frozenset({"not_permitted"})  # 403 for this event, while the key is good for others
 _CODE = re.compile(r"[a-z0-9][a-z0-9_.:-]{0,63}")
 _KEY = re.compile(r"[\x21-\x7e]{8,512}")
@@ -45,6 +45,7 @@ class Call:
     key: str | None = None  # Idempotency-Key
     events: int = 0
     purpose: str | None = None  # why personal data is read
+    version: int | None = None  # of the case that is changed
 
     def headers(self) -> dict[bytes, bytes]:
         """Return the headers that belong to this request."""
@@ -53,6 +54,8 @@ class Call:
             made[b"x-purpose"] = self.purpose.encode()
         if self.method != "GET":
             made[b"content-type"] = self.content_type.encode()
+        if self.version is not None:
+            made[b"if-match"] = b'"v%d"' % self.version
         if self.key is not None:
             made[b"idempotency-key"] = self.key.encode()
         return made
@@ -247,7 +250,8 @@ def _failure(call: Call, answer: Answer, now_us: Callable[[], int]) -> ClientErr
         return AccessDenied(
             f"{what}; give a key that is valid and has the scope", reason=reason, http_status=status
         )
-    if status in _WRONG_REQUEST or (call.method == "GET" and 400 <= status < 500):
+    missing = reason == "not_found"  # our own word: a proxy has another
+    if status in _WRONG_REQUEST or missing or (call.method == "GET" and 400 <= status < 500):
         return Refused(f"{what}; correct the request", reason=reason, http_status=status)
     remedy = "the address is not the service's own" if status < 500 else "see the service's log"
     return Unavailable(f"{what}; {remedy}", reason=reason, http_status=status, retry_after_s=asked)
