@@ -11,10 +11,12 @@ from sarkit import DESK, EXAMPLE, FIRST, TRANSACTION, a_report
 from typer.testing import CliRunner
 
 from txmon.cli.report import app
+from txmon.errors import ConfigError
 from txmon.reports import checks, modeljson
+from txmon.reports.fincen import protected
 from txmon.reports.fincen_write import write
 from txmon.reports.formats import Options, get, names
-from txmon.reports.model import Action, Filer, Mode, Paragraph, Report, Role
+from txmon.reports.model import Action, Filer, Holder, Mode, Paragraph, Report, Role
 
 SCHEMA = Path(__file__).parents[3] / "shared" / "formats" / "fincen" / "EFL_SARXBatchSchema.xsd"
 RUN = CliRunner()
@@ -82,6 +84,38 @@ def test_a_victim_as_subject_is_written_by_no_format(name: str) -> None:
     party = replace(report.parties[0], roles=(Role.POSSIBLE_VICTIM,))
     with pytest.raises(checks.ReportIncomplete):
         checks.write(replace(report, parties=(party, *report.parties[1:])), get(name), Options())
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_a_written_report_is_held_against_the_victims_of_its_model(name: str, tmp_path: Path) -> None:
+    out = tmp_path / "report.out"
+    out.write_bytes(get(name).write(whole(), Options()))
+    report = whole()
+    now_known = replace(report.parties[0], roles=(Role.POSSIBLE_VICTIM,))
+    model = saved(replace(report, parties=(now_known, *report.parties[1:])), tmp_path)
+    asked = ["check", str(out), "--format", name, "--json"]
+    assert RUN.invoke(app, asked).exit_code == 0
+    found = json.loads(RUN.invoke(app, [*asked, "--model", str(model)]).output)["findings"]
+    assert f"{name}_victim" in {f["code"] for f in found}
+
+
+def test_the_account_of_a_victim_is_no_subject_s() -> None:
+    report = whole()
+    xml = get("fincen").write(report, Options())
+    options = Options(extra={"possible_victims": "acct 000017"})
+    assert "fincen_victim" in {f.code for f in get("fincen").validate(xml, options)}
+    own = replace(report.accounts[0], holders=(Holder(party_id="p-3"),))
+    assert own.number in set(protected(replace(report, accounts=(own,))))
+
+
+@pytest.mark.parametrize(("day", "found"), [("2026-03-02", False), ("2026-03-01", True)])
+def test_nothing_is_filed_after_the_day_of_checking(day: str, found: bool) -> None:
+    xml = get("fincen").write(whole(), Options())
+    assert (
+        "fincen_date" in {f.code for f in get("fincen").validate(xml, Options(extra={"today": day}))}
+    ) is found
+    with pytest.raises(ConfigError, match="today"):
+        get("fintrac").validate(xml, Options(extra={"today": "soon"}))
 
 
 def test_an_acknowledgement_is_shown_at_the_fields_of_the_report(tmp_path: Path) -> None:

@@ -16,7 +16,16 @@ import typer
 
 from txmon.cli.options import Json
 from txmon.errors import ConfigError, InputError
-from txmon.reports import checks, fincen_ack, fincen_write, formats, modeljson, render, rendernarrative
+from txmon.reports import (
+    checks,
+    fincen,
+    fincen_ack,
+    fincen_write,
+    formats,
+    modeljson,
+    render,
+    rendernarrative,
+)
 from txmon.reports.formats import Finding, Format, Options
 from txmon.reports.model import Report
 
@@ -53,6 +62,9 @@ def check(
     form: Annotated[str, typer.Option("--format", help="Format; a written report may tell its own.")] = "",
     schema: Schema = None,
     profile: Profile = "",
+    model: Annotated[
+        Path | None, typer.Option("--model", help="Of a written report: its model, which knows the victims.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Say what is missing or wrong, each with field and remedy; exit code 1 where release is stopped."""
@@ -62,6 +74,9 @@ def check(
         report = modeljson.loads(data)
         found = checks.check_for(report, formats.get(form), options) if form else checks.check(report)
     else:
+        if model is not None:
+            victims = fincen.protected(modeljson.loads(_read(model)))
+            options = replace(options, extra={"possible_victims": "\n".join(victims)})
         found = formats.get(form or _sniff(file, data)).validate(data, options)
     stopping = checks.errors(found)
     _show(found, as_json)

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator
 from datetime import datetime
 from typing import Final
 
-from txmon.reports.fincen import protected
+from txmon.reports.fincen import names_of, protected
 from txmon.reports.fincen_terms import mark
 from txmon.reports.fincen_text import line
 from txmon.reports.fincen_victims import plain
@@ -117,8 +117,7 @@ def check(report: Report, _: Options) -> list[Finding]:
 
 def validate(text: bytes, options: Options) -> list[Finding]:
     """Return what is wrong in a sheet's text or page alone."""
-    names = tuple(n for n in options.extra.get("possible_victims", "").splitlines() if n.strip())
-    return judge(read(text), names)
+    return judge(read(text), names_of(options))
 
 
 def judge(sheet: Sheet, protected_names: Collection[str]) -> list[Finding]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from txmon.reports.fincen import protected
+from txmon.reports.fincen import day_of, names_of, protected
 from txmon.reports.fintrac_rules import findings_of
 from txmon.reports.fintrac_write import write
 from txmon.reports.formats import Finding, Format, Options
@@ -35,10 +35,10 @@ def to_json(report: Report, _: Options) -> bytes:
 def validate(text: bytes, options: Options) -> list[Finding]:
     """Return what is wrong in a report's text.
 
-    `options.extra["possible_victims"]` names people who must not take part by name, one a line.
+    `options.extra["possible_victims"]` names people who must not take part by name, one a line; `["today"]`
+    is the day of checking, YYYY-MM-DD.
     """
-    names = tuple(n for n in options.extra.get("possible_victims", "").splitlines() if n.strip())
-    return findings_of(text, protected=names)
+    return findings_of(text, today=day_of(options), protected=names_of(options))
 
 
 FORMAT = Format(

@@ -10,7 +10,7 @@ from collections.abc import Collection
 from datetime import date
 from typing import Final
 
-from txmon.reports.fincen import protected
+from txmon.reports.fincen import names_of, protected
 from txmon.reports.fincen_terms import mark
 from txmon.reports.fincen_text import line
 from txmon.reports.fincen_values import control_characters
@@ -113,8 +113,7 @@ def check(report: Report, options: Options) -> list[Finding]:
 
 def validate(text: bytes, options: Options) -> list[Finding]:
     """Return what is wrong in a template's text or page alone."""
-    names = tuple(n for n in options.extra.get("possible_victims", "").splitlines() if n.strip())
-    return judge(read(text), names, _codes(options))
+    return judge(read(text), names_of(options), _codes(options))
 
 
 def judge(sheet: Sheet, protected_names: Collection[str], known: Collection[str]) -> list[Finding]:
