@@ -62,6 +62,7 @@ EXAMPLE = Organisation(
         Identifier(kind="fincen_tin_ein", number="98-7654321"),
         Identifier(kind="fincen_tcc", number="PBSA1234"),
         Identifier(kind="fintrac_reporting_entity", number="1234567"),
+        Identifier(kind="fintrac_location", number="LOC-1"),
     ),
     address=OFFICE,
     phone=Phone(number="(703) 555-0100", prefix="1"),

@@ -21,6 +21,7 @@ from sarkit import (
     SHOP,
     SUSPECT,
     TEXT,
+    TRANSACTION,
     VICTIM,
     a_report,
     reports,
@@ -53,6 +54,7 @@ from txmon.reports.model import (
     PriorFiling,
     Report,
     Role,
+    Side,
     Subject,
 )
 
@@ -229,6 +231,23 @@ def test_the_root_counts_what_is_in_the_file() -> None:
 
 def test_amounts_are_whole_dollars_a_fraction_counts_as_one() -> None:
     assert values(a_report(), "//f:TotalSuspiciousAmountText") == ["8101"]
+
+
+def test_another_currency_needs_a_rate_on_record_which_is_told() -> None:
+    euros = replace(a_report().activity, total=Money(minor=100_000, currency="EUR"))
+    report = a_report(activity=euros, transactions=(), codes={"usd_per_EUR": "1.0801"})
+    assert values(report, "//f:TotalSuspiciousAmountText") == ["1081"]
+    assert "EUR 1000.00 was converted at USD 1.0801" in values(report, "//f:ActivityNarrativeText")[0]
+    assert errors(xml(report)) == set()
+    for rate in ("", "nan", "-1", "one", "0"):
+        assert "activity.total" in paths(fincen.check(replace(report, codes={"usd_per_EUR": rate}), PLAIN))
+
+
+def test_the_one_holder_of_an_account_stands_on_its_side() -> None:
+    moved = replace(TRANSACTION, from_side=Side(account_id="a-1"), to_side=Side(account_id="a-2"))
+    report = a_report(transactions=(moved,))
+    assert values(report, "//f:PurchaserSenderIndicator") == ["Y"]
+    assert values(report, "//f:PayeeReceiverIndicator") == ["Y"]
 
 
 def test_where_everybody_may_be_a_victim_the_subject_is_unknown() -> None:

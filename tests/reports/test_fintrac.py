@@ -34,13 +34,13 @@ from txmon.reports.model import (
 PLAIN = Options()
 FILER = Filer(organisation=EXAMPLE, contact=DESK)
 MOVES = (
-    replace(TRANSACTION, location="LOC-1"),
+    replace(TRANSACTION),
     replace(
-        TRANSACTION, transaction_id="t-2", reference="txn-2", location="LOC-1", method="wire",
+        TRANSACTION, transaction_id="t-2", reference="txn-2", method="wire",
         from_side=Side(party_id="p-2", country="DE"), to_side=Side(account_id="a-1", party_id="p-1", client=True),
     ),
     replace(
-        TRANSACTION, transaction_id="t-3", reference="txn-3", location="LOC-1", attempted=True, method="crypto",
+        TRANSACTION, transaction_id="t-3", reference="txn-3", attempted=True, method="crypto",
         status_text="refused by a limit", wallet_to="bc1qinvented", channel="pos",
     ),
 )  # fmt: skip
@@ -145,7 +145,6 @@ def test_what_is_not_live_says_so_first(mode: Mode) -> None:
         ("actions", {"actions": ()}),
         ("narrative", {"narrative": Narrative()}),
         ("transactions", {"transactions": ()}),
-        ("transactions[0].location", {"transactions": (replace(MOVES[0], location=""),)}),
         ("transactions[0].status_text", {"transactions": (replace(MOVES[2], status_text=""),)}),
         ("filer.organisation.identifiers", {"filer": Filer(organisation=replace(EXAMPLE, identifiers=()), contact=DESK)}),
         ("filer.contact.identifiers", {"filer": Filer(organisation=EXAMPLE, contact=replace(DESK, identifiers=()))}),

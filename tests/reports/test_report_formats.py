@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sarkit import DESK, EXAMPLE, FIRST, TRANSACTION, a_report
+from sarkit import DESK, EXAMPLE, FILED, FIRST, TRANSACTION, a_report
 from typer.testing import CliRunner
 
 from txmon.cli.report import app
@@ -17,6 +18,7 @@ from txmon.reports.fincen import protected
 from txmon.reports.fincen_write import write
 from txmon.reports.formats import Options, get, names
 from txmon.reports.model import Action, Filer, Holder, Mode, Paragraph, Report, Role
+from txmon.reports.modelfill import Evidence, Records, fill
 
 SCHEMA = Path(__file__).parents[3] / "shared" / "formats" / "fincen" / "EFL_SARXBatchSchema.xsd"
 RUN = CliRunner()
@@ -30,7 +32,7 @@ def whole(mode: Mode = Mode.LIVE) -> Report:
         base,
         mode=mode,
         filer=Filer(organisation=EXAMPLE, contact=DESK),
-        transactions=(replace(TRANSACTION, location="LOC-1"),),
+        transactions=(TRANSACTION,),
         actions=(Action(kind="hold", text="The account was put on hold.", at=FIRST),),
         activity=replace(base.activity, classifications={"cybertip": ("2",)}),
         narrative=replace(
@@ -140,6 +142,41 @@ def test_an_acknowledgement_is_shown_at_the_fields_of_the_report(tmp_path: Path)
     assert (answer["accepted"], answer["bsa_id"]) == (False, "31000000000001")
     assert [f["path"] for f in answer["findings"]] == ["parties[0].person.first_name"]
     assert "rejected 31000000000001" in RUN.invoke(app, ["acknowledged", str(ack)]).output
+
+
+def a_case() -> Report:
+    """A report as it is filled from events, hits and what people recorded."""
+    row = {
+        "source": "cards", "kind": "transfer", "status": "approved", "mode": "live", "currency": "USD",
+        "payer": "a-1", "payee": "a-2", "payer_country": "US", "payee_country": "DE", "ip": "192.0.2.7",
+    }  # fmt: skip
+    events = [
+        {**row, "event_id": f"e:{n}", "event_time": FIRST + timedelta(days=n), "amount_minor": 90_000 + n}
+        for n in range(30)
+    ]
+    hit = {"source": "cards", "event_id": "e:29", "event_time": FIRST + timedelta(days=29), "rule_id": "r-1", "rule_version": 1,
+           "subject_id": "a-1", "features": '{"fees": 30}', "explanation": "30 payments follow adverts"}  # fmt: skip
+    base = whole()
+    records = Records(
+        filer=base.filer, jurisdiction="US", local_currency="USD", parties=base.parties, accounts=base.accounts,
+        reporting_person=DESK, typologies={"r-1": "sexual-exploitation"},
+    )  # fmt: skip
+    return fill(
+        records,
+        Evidence(
+            report_id="R-9", case_id="case-9", mode=Mode.SIMULATED, prepared_at=FILED, events=events, hits=[hit],
+            roles={"p-1": (Role.RECRUITER,), "p-3": (Role.POSSIBLE_VICTIM,)}, facts=base.facts[:0], actions=base.actions,
+            facts_known_at=base.facts_known_at,
+        ),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["fincen", "fintrac", "uk"])
+def test_a_report_filled_from_a_case_is_written_and_valid(name: str) -> None:
+    data = checks.write(a_case(), get(name), Options())
+    assert checks.errors(get(name).validate(data, Options())) == []
+    assert b"SIMULATED" in data
+    assert b"Vanished" not in data
 
 
 def test_all_formats_are_listed() -> None:

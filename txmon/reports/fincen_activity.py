@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterator
+from decimal import ROUND_CEILING, Decimal, InvalidOperation
 from typing import Final
 
+from txmon.model.currencies import EXPONENTS
 from txmon.reports import fincen_codes as codes
 from txmon.reports.fincen_terms import boxes, key_terms, mark
 from txmon.reports.fincen_text import blocks, digits, dollars, line, paragraphs_text, shortened
@@ -67,19 +69,37 @@ def add_support_document(activity: Node, report: Report) -> None:
 def total_dollars(report: Report) -> int | None:
     """Return the total suspicious amount in whole US dollars, None where the report does not give one.
 
-    It is `activity.total` where that is in dollars, else the sum of the completed suspicious transactions, if
-    all of them are, in their own or the report's local currency.
+    It is `activity.total` where that is in dollars or has a rate on record, else the sum of the completed
+    suspicious transactions, if all of them are, in their own or the report's local currency.
     """
     activity = report.activity
     if activity.amount_unknown or activity.no_amount:
         return None
-    if activity.total is not None and activity.total.currency == "USD":
-        return dollars(activity.total)
+    if activity.total is not None and (known := in_dollars(activity.total, report)) is not None:
+        return known
     moved = [t for t in report.transactions if t.suspicious and not t.attempted]
     amounts = [t.local if t.local is not None else t.amount for t in moved]
     if not amounts or any(a.currency != "USD" for a in amounts):
         return None
     return dollars(Money(minor=sum(a.minor for a in amounts), currency="USD"))
+
+
+def in_dollars(money: Money, report: Report) -> int | None:
+    """Return an amount in whole US dollars; another currency needs the rate that a human put on record."""
+    if money.currency == "USD":
+        return dollars(money)
+    rate = dollar_rate(report, money.currency)
+    return None if rate is None else int((money.major * rate).to_integral_value(rounding=ROUND_CEILING))
+
+
+def dollar_rate(report: Report, currency: str) -> Decimal | None:
+    """Return US dollars for one unit, from ``codes["usd_per_EUR"]``; None where none is usable."""
+    stated = report.codes.get(f"usd_per_{currency}", "")
+    try:
+        rate = Decimal(stated) if stated else None
+    except InvalidOperation:
+        return None
+    return rate if rate is not None and currency in EXPONENTS and rate.is_finite() and rate > 0 else None
 
 
 def add_suspicious_activity(activity: Node, report: Report) -> None:
@@ -91,8 +111,9 @@ def add_suspicious_activity(activity: Node, report: Report) -> None:
     node.put("TotalSuspiciousAmountText", "" if total is None else str(total), "activity.total")
     node.flag("AmountUnknownIndicator", what.amount_unknown, "activity.amount_unknown")
     node.flag("NoAmountInvolvedIndicator", what.no_amount, "activity.no_amount")
-    if report.kind is Kind.CONTINUING and what.cumulative is not None and what.cumulative.currency == "USD":
-        node.put("CumulativeTotalViolationAmountText", str(dollars(what.cumulative)))
+    cumulative = in_dollars(what.cumulative, report) if what.cumulative is not None else None
+    if report.kind is Kind.CONTINUING and cumulative is not None:
+        node.put("CumulativeTotalViolationAmountText", str(cumulative))
     node.origins["CumulativeTotalViolationAmountText"] = "activity.cumulative"
     times = [t.at for t in report.transactions if t.suspicious]
     first = what.first or min(times, default=None)
@@ -151,6 +172,9 @@ def narrative(report: Report) -> str:
     parts = [mark(report)]
     parts += [t for t in key_terms(report.activity) if codes.ADVISORY_MARK.get(t, t) not in said]
     parts.append(said)
+    total = report.activity.total
+    if total is not None and (rate := dollar_rate(report, total.currency)) is not None:
+        parts.append(f"AMOUNTS: {total.text} was converted at USD {rate} for {total.currency} 1.")
     if report.joint_filers and "joint" not in said.casefold():
         parts.append(
             "JOINT REPORT: filed together with " + "; ".join(line(o.name) for o in report.joint_filers)

@@ -13,7 +13,17 @@ from txmon.reports.fincen_parties import add_address, add_identification, add_na
 from txmon.reports.fincen_terms import key_terms
 from txmon.reports.fincen_text import digits, letters_digits, line, shortened
 from txmon.reports.fincen_tree import Node
-from txmon.reports.model import Account, Entity, Identifier, Organisation, Party, PartyKind, Person, Report
+from txmon.reports.model import (
+    Account,
+    Entity,
+    Identifier,
+    Organisation,
+    Party,
+    PartyKind,
+    Person,
+    Report,
+    Side,
+)
 
 _TAX: Final = ("tax", "social_security")
 _DOCUMENTS: Final = {"driving_licence": "5", "passport": "6"}
@@ -96,11 +106,20 @@ def _entity(node: Node, entity: Entity, origin: str) -> None:
 
 def _part_in_transactions(node: Node, report: Report, party_id: str) -> None:
     moved = [t for t in report.transactions if t.suspicious]
-    sends = any(t.from_side.party_id == party_id for t in moved)
-    takes = any(t.to_side.party_id == party_id for t in moved)
+    sends = any(side_party(report, t.from_side) == party_id for t in moved)
+    takes = any(side_party(report, t.to_side) == party_id for t in moved)
     node.flag("BothPurchaserSenderPayeeReceiveIndicator", sends and takes)
     node.flag("PurchaserSenderIndicator", sends and not takes)
     node.flag("PayeeReceiverIndicator", takes and not sends)
+
+
+def side_party(report: Report, side: Side) -> str | None:
+    """Return who stands on a side: the party on record, else the one holder of its account."""
+    if side.party_id is not None:
+        return side.party_id
+    account = report.account(side.account_id)
+    holders = {h.party_id for h in account.holders} if account is not None else set()
+    return next(iter(holders)) if len(holders) == 1 else None
 
 
 def _identifications(node: Node, party: Party, origin: str) -> None:

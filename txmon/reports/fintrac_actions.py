@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from txmon.model.currencies import EXPONENTS
 from txmon.reports import fintrac_codes as codes
+from txmon.reports.fincen_subjects import side_party
 from txmon.reports.fincen_text import line, shortened
 from txmon.reports.fintrac_parties import Definitions, given
 from txmon.reports.fintrac_shape import empty_lists
 from txmon.reports.model import Account, Money, Report, Side, Transaction
 
 _LOCATION = "fintrac_location"
+_NOT_IN_REFERENCES = re.compile(r"[^A-Za-z0-9_-]")
 
 
 def transaction_document(
@@ -23,17 +26,13 @@ def transaction_document(
     starting = _starting(transaction, definitions, incoming=incoming)
     completing = [] if transaction.attempted else [_completing(transaction, definitions, incoming=incoming)]
     made = {
-        **given(
-            reportingEntityLocationId=line(
-                report.filer.organisation.number(_LOCATION) or transaction.location
-            )
-        ),
+        **given(reportingEntityLocationId=line(report.filer.organisation.number(_LOCATION))),
         "suspiciousTransactionDetails": _details(transaction),
         "startingActions": [starting],
         "completingActions": completing,
     }
     origins = {
-        "reportingEntityLocationId": f"{at}.location",
+        "reportingEntityLocationId": "filer.organisation.identifiers",
         "suspiciousTransactionDetails.reasonNotCompleted": f"{at}.status_text",
         "suspiciousTransactionDetails.dateOfTransaction": f"{at}.at",
         "suspiciousTransactionDetails.methodCode": f"{at}.channel",
@@ -69,7 +68,7 @@ def _details(transaction: Transaction) -> dict[str, Any]:
             methodOther=other,
             dateOfPosting=f"{posted:%Y-%m-%d}" if posted else "",
             timeOfPosting=f"{posted:%H:%M:%S}+00:00" if posted else "",
-            reportingEntityTransactionReference=line(transaction.reference or transaction.transaction_id),
+            reportingEntityTransactionReference=_reference(transaction),
             purpose=shortened(transaction.purpose, 200),
         ),
     }
@@ -80,7 +79,7 @@ def _starting(transaction: Transaction, definitions: Definitions, *, incoming: b
     funds = codes.FUNDS_BY_METHOD.get(transaction.method, codes.FUNDS_OTHER)
     if not incoming and funds not in codes.FUNDS_OUT:
         funds = codes.FUNDS_WITHDRAWAL
-    source = definitions.reference(side.party_id, 1) if incoming else None
+    source = definitions.reference(side_party(definitions.report, side), 1) if incoming else None
     conductor = _conductor(transaction, definitions)
     details = empty_lists("StartingDetails") | _money(transaction, side, definitions)
     details |= given(
@@ -116,7 +115,7 @@ def _conductor(transaction: Transaction, definitions: Definitions) -> dict[str, 
 
 def _completing(transaction: Transaction, definitions: Definitions, *, incoming: bool) -> dict[str, Any]:
     side = transaction.to_side
-    beneficiary = definitions.reference(side.party_id, 3)
+    beneficiary = definitions.reference(side_party(definitions.report, side), 3)
     details = empty_lists("CompletingDetails") | _money(transaction, side, definitions)
     local = transaction.local or transaction.amount
     details |= given(
@@ -130,6 +129,12 @@ def _completing(transaction: Transaction, definitions: Definitions, *, incoming:
         "involvements": [],
         "beneficiaries": [] if beneficiary is None else [beneficiary],
     }
+
+
+def _reference(transaction: Transaction) -> str:
+    """Return the filer's reference, else the model's id with what the authority takes no part of replaced."""
+    own = line(transaction.reference)
+    return own or _NOT_IN_REFERENCES.sub("-", transaction.transaction_id)
 
 
 def _disposition(transaction: Transaction, *, incoming: bool) -> int:
