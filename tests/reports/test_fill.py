@@ -125,6 +125,17 @@ def test_accounts_that_nobody_keeps_here_are_shown_as_unknown() -> None:
     assert [p.party_id for p in filled.parties] == ["p-1", "p-2"]
 
 
+def test_an_end_that_no_event_names_is_a_party_of_whom_nothing_is_known() -> None:
+    """Cash paid in has no payer; the file says that the person is unknown."""
+    filled = made(events=[*ROWS, row(8, None, "a-1", 5000, kind="cash_in", payer_country=None)])
+    (cash,) = [t for t in filled.transactions if t.method == "cash"]
+    assert cash.from_side.party_id == "not-on-record"
+    assert [p.kind for p in filled.parties if p.party_id == "not-on-record"] == [PartyKind.UNKNOWN]
+    data = checks.write(filled, goaml.FORMAT, Options())
+    assert b"<from_funds_code>CASH</from_funds_code>" in data
+    assert b"<last_name>UNKNOWN</last_name>" in data
+
+
 def test_indicators_are_those_of_the_hits_with_exact_values() -> None:
     (seen,) = made().indicators
     assert seen.values == {"share": "0.9700", "count": "2"}
@@ -151,6 +162,12 @@ def test_where_nobody_may_be_named_the_subject_is_unknown(roles: dict[str, tuple
     assert checks.errors(checks.check_for(filled, goaml.FORMAT, Options())) == []
     data = checks.write(filled, goaml.FORMAT, Options())
     assert b"_is_suspected>true" not in data
+
+
+def test_a_country_of_the_users_own_is_unknown_in_a_file() -> None:
+    """Simulated streams use codes that ISO 3166 leaves to its users; they name no country."""
+    filled = made(events=[{**r, "payee_country": "XB"} for r in ROWS])
+    assert b"<to_country>-</to_country>" in checks.write(filled, goaml.FORMAT, Options())
 
 
 def test_test_events_make_a_test_report() -> None:

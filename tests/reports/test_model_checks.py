@@ -367,3 +367,22 @@ def test_json_tells_all_faults_at_once() -> None:
 def test_what_is_no_report_is_refused(text: str | bytes) -> None:
     with pytest.raises(modeljson.ReportModelError):
         modeljson.loads(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "holds"),
+    [
+        ("4111111111111111", True),
+        ("4111 1111 1111 1111", True),
+        ("4111-1111-1111-1111", True),
+        ("4111.1111.1111.1111", True),
+        ("card 4111111111111111.", True),
+        ("0.4111111111111111", False),
+        ("4111111111111.111", False),
+        ("784199012345601", False),
+        ("pan_k1_411111111111111", False),
+        ("4111111111111112", False),
+    ],
+)
+def test_card_numbers_are_told_from_other_digits(text: str, holds: bool) -> None:
+    assert checks.card_number(text) == holds

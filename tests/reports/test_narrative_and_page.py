@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml import etree
 from reportkit import FIRST, changed, event, report, transactions
@@ -15,7 +15,7 @@ from reportkit import FIRST, changed, event, report, transactions
 from txmon.reports import checks, render, rendernarrative
 from txmon.reports.checksbase import known_events
 from txmon.reports.formats import Options
-from txmon.reports.model import Fact, Mode, PartyKind, Question, Role, Subject
+from txmon.reports.model import Fact, Mode, PartyKind, Question, Role, Side, Subject
 
 MADE = report()
 DRAFT = rendernarrative.draft(MADE)
@@ -94,6 +94,43 @@ def test_many_transactions_are_added_up_by_their_ends() -> None:
     assert "50 transactions, AED 45000.00 in all" in part.text
     assert len(part.events) == 50
     assert len(told.text) < 8000
+
+
+@given(st.integers(1, 400), st.integers(1, 60), st.integers(1, 120))
+@settings(max_examples=30)
+def test_a_long_story_is_told_within_the_limit_and_nothing_is_left_out_silently(
+    n: int, ends: int, seen: int
+) -> None:
+    """Whatever the size of a case: every event is cited, every sum is that of its transactions."""
+    base = transactions()[0]
+    sides = [Side(party_id=f"x-{i}") for i in range(ends)]
+    many = tuple(
+        replace(
+            base,
+            transaction_id=f"m-{i}",
+            at=FIRST + timedelta(minutes=i),
+            events=(event(i),),
+            to_side=sides[i % ends],
+        )
+        for i in range(n)
+    )
+    indicators = tuple(
+        replace(MADE.indicators[0], text=f"Seen {i} " + "w" * 60, events=(event(i % n),)) for i in range(seen)
+    )
+    told = rendernarrative.draft(replace(MADE, transactions=many, indicators=indicators, facts=()))
+    assert len(told.text) <= rendernarrative.LIMIT
+    assert {e for p in told.paragraphs for e in p.events} == {event(i) for i in range(n)}
+    part = next(p for p in told.paragraphs if p.heading == "What and when").text
+    counted = sum(int(c) for c in re.findall(r": (\d+) transactions?", part))
+    assert counted in (0, n)
+    if counted:
+        amounts = [int(a) for a in re.findall(r"AED (\d+)\.00 in all", part)]
+        assert sum(amounts) == 900 * n
+
+
+def test_what_was_only_tried_is_told_as_tried() -> None:
+    tried = changed(MADE, "transactions[0].attempted", True)
+    assert "an attempt was made to move AED 900.00 from account AC002" in rendernarrative.draft(tried).text
 
 
 def test_the_mark_of_a_simulated_report_comes_first() -> None:

@@ -13,7 +13,11 @@ from txmon.model.pan import MAX_DIGITS, MIN_DIGITS, known_scheme, luhn
 from txmon.reports.formats import Finding, Level
 from txmon.reports.model import EventRef, Money, Report
 
-_RUN = re.compile(r"(?<![0-9A-Za-z])[0-9](?:[ .-]?[0-9]){12,18}(?![0-9A-Za-z])")
+# digits with blanks or hyphens between, or in groups of four with dots; never the digits of a decimal number
+_RUN = re.compile(
+    r"(?<![0-9A-Za-z])(?<![0-9][.,])(?:[0-9](?:[ -]?[0-9]){12,18}|(?:[0-9]{4}[.]){3}[0-9]{1,7})"
+    r"(?![0-9A-Za-z]|[.,][0-9])"
+)
 _COUNTRY = re.compile(r"[A-Z]{2}")
 
 

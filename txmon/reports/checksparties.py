@@ -137,7 +137,8 @@ def subjects(report: Report) -> Iterator[Finding]:
             yield error("duplicate", f"{path}.party_id", "stands twice as a subject", "keep one")
         seen.add(subject.party_id or "")
     named = any(s.party_id is not None for s in report.subjects)
-    if report.parties and len(report.possible_victims) == len(report.parties) and named:
+    on_record = {p.party_id for p in report.parties if p.kind is not PartyKind.UNKNOWN}
+    if on_record and on_record <= report.possible_victims and named:
         remedy = "every party may be a victim: file one subject of the kind unknown"
         yield error("victim_as_subject", "subjects", "names a subject where nobody may be named", remedy)
     kinds = {s.kind for s in report.subjects}

@@ -6,6 +6,7 @@ anybody to suspect says so: its party is an unknown person.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from txmon.reports.goamlbuild import Branch
@@ -13,6 +14,7 @@ from txmon.reports.goamlparty import Parties, moment
 from txmon.reports.goamlprofile import Profile
 from txmon.reports.model import Account, EventRef, Party, Report, Side, Transaction
 
+_USERS_OWN = re.compile("AA|Q[M-Z]|X[A-Z]|ZZ")  # ISO 3166-1: user-assigned code elements
 UNKNOWN_SUBJECT = "The subject is unknown: nobody on record may be named as one."
 MARK_SUBJECT = "Not for submission"
 
@@ -158,7 +160,7 @@ class Mapper:
         out.put(f"{word}_is_suspected", "true" if self._suspects(account, party) else "false", "")
         kind, branch = self._end(path, side, account, party)
         out.add(f"{word}_{kind}", [branch])
-        out.put(f"{word}_country", side.country or self._country(account, party), "country")
+        out.put(f"{word}_country", self._listed(side.country) or self._country(account, party), "country")
         return out
 
     def _end(self, path: str, side: Side, account: Account | None, party: Party | None) -> tuple[str, Branch]:
@@ -176,6 +178,11 @@ class Mapper:
         if party is not None:
             who.add(party.party_id)
         return bool(who & self._suspected) and not who & self.report.possible_victims
+
+    def _listed(self, country: str) -> str:
+        """Return a side's country; one that ISO 3166 leaves to its users names none, and is unknown."""
+        own = _USERS_OWN.fullmatch(country) and country not in self.profile.codes["country"]
+        return self.profile.constants["unknown_code"] if own else country
 
     def _country(self, account: Account | None, party: Party | None) -> str:
         if (

@@ -44,6 +44,8 @@ Row = Mapping[str, Any]
 SUSPECTED = frozenset({Role.SUSPECT, Role.RECRUITER, Role.MIDDLEMAN, Role.FACILITATOR, Role.SITE_OPERATOR})
 NOBODY = "Nobody on record is suspected: every party may be a victim, or has another part or none."
 
+NO_ONE = "not-on-record"  # the party of an end that no event names, as who paid cash in
+MAX_REASONS = 3  # told of a subject; all of them are indicators
 _MOVING = frozenset(VALUE_KINDS) - {"authorization"}
 _DONE = frozenset({None, "", "approved", "settled"})
 _BY_KIND = {"cash_in": "cash", "cash_out": "cash", "load": "prepaid"}
@@ -92,6 +94,8 @@ def fill(records: Records, evidence: Evidence) -> Report:
     own = {a.account_id for a in accounts if a.is_client}
     moved = tuple(_transaction(row, own, records.local_currency, i) for i, row in enumerate(rows, 1))
     parties = _parties(records, accounts, evidence.roles)
+    if any(side.party_id == NO_ONE for one in moved for side in (one.from_side, one.to_side)):
+        parties += (Party(party_id=NO_ONE, kind=PartyKind.UNKNOWN),)
     indicators = _indicators(records, evidence.hits)
     test = any(row.get("mode") == "test" for row in rows)
     report = Report(
@@ -180,6 +184,8 @@ def _transaction(row: Row, own: set[str], local: str, place: int) -> Transaction
 
 def _side(account_id: str | None, country: str, method: str, own: set[str]) -> Side:
     funds = _FUNDS.get(method, "transfer")
+    if account_id is None:
+        return Side(party_id=NO_ONE, funds=funds, country=country)
     return Side(account_id=account_id, funds=funds, country=country, client=account_id in own)
 
 
@@ -198,7 +204,9 @@ def _parties(
 
 
 def _subjects(parties: Sequence[Party], indicators: Sequence[Indicator]) -> tuple[Subject, ...]:
-    reason = "; ".join(dict.fromkeys(i.text.rstrip(".") for i in indicators)) or "Named by the case"
+    seen = list(dict.fromkeys(i.text.rstrip(".") for i in indicators))
+    more = f"; and {len(seen) - MAX_REASONS} more" if len(seen) > MAX_REASONS else ""
+    reason = "; ".join(seen[:MAX_REASONS]) + more or "Named by the case"
     named = [p for p in parties if not p.possible_victim and SUSPECTED & set(p.roles)]
     if not named:
         return (Subject(kind=PartyKind.UNKNOWN, reason=NOBODY),)

@@ -8,12 +8,14 @@ completes and signs it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from string import ascii_uppercase
 
 from txmon.reports.model import (
     Account,
     EventRef,
     Fact,
+    Money,
     Narrative,
     Paragraph,
     Party,
@@ -24,13 +26,41 @@ from txmon.reports.model import (
     Transaction,
 )
 
-MAX_LINES = 20  # transactions told one by one; more are added up by their ends
-MAX_CITED = 12  # events named after one sentence; more are counted
+LIMIT = 8000  # characters that the narrowest of the usual formats takes
 
 
-def draft(report: Report) -> Narrative:
-    """Return an unsigned narrative of a report's recorded facts."""
-    told = _Told(report)
+@dataclass(frozen=True)
+class Detail:
+    """How much is told one by one; what is beyond is added up or counted, never left out silently."""
+
+    transactions: int
+    pairs: int  # of ends, where transactions are added up
+    accounts: int
+    indicators: int
+    events: int  # named after one sentence
+
+
+_DETAILS = (
+    Detail(20, 40, 20, 20, 12),
+    Detail(8, 20, 10, 10, 6),
+    Detail(4, 8, 5, 6, 3),
+    Detail(0, 4, 2, 3, 2),
+)
+
+
+def draft(report: Report, limit: int = LIMIT) -> Narrative:
+    """Return an unsigned narrative of a report's recorded facts.
+
+    Args:
+        limit: characters. Where they are not enough, less is told one by one and more is added up. Recorded
+            facts are always told, so a narrative may still be too long: the check of a format says so.
+    """
+    made = (_draft(report, detail) for detail in _DETAILS)
+    return next((told for told in made if len(told.text) <= limit), _draft(report, _DETAILS[-1]))
+
+
+def _draft(report: Report, detail: Detail) -> Narrative:
+    told = _Told(report, detail)
     parts = (
         ("Summary", told.summary()),
         ("Who", told.who()),
@@ -60,8 +90,9 @@ Sentence = tuple[str, tuple[EventRef, ...]]
 class _Told:
     """Tells one report; knows what each party is called."""
 
-    def __init__(self, report: Report) -> None:
+    def __init__(self, report: Report, detail: Detail) -> None:
         self.report = report
+        self.detail = detail
         victims = [p.party_id for p in report.parties if p.possible_victim]
         self._victims = {party: f"possible victim {_letter(i)}" for i, party in enumerate(victims)}
 
@@ -98,9 +129,14 @@ class _Told:
 
     def who(self) -> Iterator[Sentence]:
         """Tell each party who is no possible victim, with the roles on record."""
-        for party in self.report.parties:
-            if not party.possible_victim:
-                yield f"{self.name(party.party_id)}: {_roles(party.roles)}{_is(party)}.", ()
+        subjects = {s.party_id for s in self.report.subjects}
+        others = [p for p in self.report.parties if not p.possible_victim]
+        others.sort(key=lambda p: p.party_id not in subjects)
+        most = max(self.detail.accounts, len(subjects))
+        for party in others[:most]:
+            yield f"{self.name(party.party_id)}: {_roles(party.roles)}{_is(party)}.", ()
+        if len(others) > most:
+            yield f"{len(others) - most} more parties take part.", ()
         for subject in self.report.subjects:
             if subject.party_id not in self._victims and subject.reason:
                 who = "Subject" if subject.party_id is None else self.name(subject.party_id)
@@ -108,9 +144,13 @@ class _Told:
         yield from self.facts(Question.WHO)
 
     def accounts(self) -> Iterator[Sentence]:
-        """Tell each account with its holders."""
-        for account in self.report.accounts:
+        """Tell each account with its holders, the filer's own first; of many the others are counted."""
+        ordered = sorted(self.report.accounts, key=lambda a: not a.is_client)
+        for account in ordered[: self.detail.accounts]:
             yield self._account(account), account.events
+        rest = len(ordered) - self.detail.accounts
+        if rest > 0:
+            yield f"{rest} more accounts take part.", ()
 
     def _account(self, account: Account) -> str:
         holders = ", ".join(self.name(h.party_id) for h in account.holders) or "an unknown party"
@@ -121,7 +161,7 @@ class _Told:
     def chronology(self) -> Iterator[Sentence]:
         """Tell the transactions in order of time, or their sums where there are many."""
         moved = sorted(self.report.transactions, key=lambda t: (t.at, t.transaction_id))
-        if len(moved) <= MAX_LINES:
+        if len(moved) <= self.detail.transactions:
             for one in moved:
                 yield self._transaction(one), one.events
         else:
@@ -129,12 +169,10 @@ class _Told:
         yield from self.facts(Question.WHAT, Question.WHEN)
 
     def _transaction(self, moved: Transaction) -> str:
-        verb = "tried to move" if moved.attempted else "moved"
-        ends = f"from {self._end(moved.from_side)} to {self._end(moved.to_side)}"
         money = moved.amount.text
-        return (
-            f"On {moved.at:%Y-%m-%d %H:%M} UTC {money} {verb} {ends} by {moved.method}{_cite(moved.events)}."
-        )
+        what = f"an attempt was made to move {money}" if moved.attempted else f"{money} moved"
+        ends = f"from {self._end(moved.from_side)} to {self._end(moved.to_side)} by {moved.method}"
+        return f"On {moved.at:%Y-%m-%d %H:%M} UTC {what} {ends}{self.cite(moved.events)}."
 
     def _end(self, side: Side) -> str:
         account = self.report.account(side.account_id)
@@ -147,23 +185,38 @@ class _Told:
         for one in moved:
             key = (self._end(one.from_side), self._end(one.to_side), one.amount.currency)
             groups.setdefault(key, []).append(one)
-        for (source, target, _), members in sorted(groups.items(), key=lambda item: item[1][0].at):
-            events = tuple(event for one in members for event in one.events)
-            first = members[0].amount
-            total = type(first)(minor=sum(one.amount.minor for one in members), currency=first.currency)
-            span = f"between {members[0].at:%Y-%m-%d %H:%M} and {members[-1].at:%Y-%m-%d %H:%M} UTC"
-            count = f"{len(members)} transactions" if len(members) > 1 else "1 transaction"
-            yield f"From {source} to {target}: {count}, {total.text} in all, {span}{_cite(events)}.", events
+        largest = sorted(groups.items(), key=lambda item: -len(item[1]))
+        told = sorted(largest[: self.detail.pairs], key=lambda item: item[1][0].at)
+        for (source, target, _), members in told:
+            yield self._sum(f"From {source} to {target}", members)
+        rest = [one for _, members in largest[self.detail.pairs :] for one in members]
+        for currency in sorted({one.amount.currency for one in rest}):
+            members = sorted((o for o in rest if o.amount.currency == currency), key=lambda o: o.at)
+            yield self._sum("Between other accounts", members)
+
+    def _sum(self, ends: str, members: Sequence[Transaction]) -> Sentence:
+        """Tell transactions of one currency, in order of time, as one: those that were only tried apart."""
+        events = tuple(event for one in members for event in one.events)
+        done = [one for one in members if not one.attempted]
+        total = Money(minor=sum(one.amount.minor for one in done), currency=members[0].amount.currency)
+        span = f"between {members[0].at:%Y-%m-%d %H:%M} and {members[-1].at:%Y-%m-%d %H:%M} UTC"
+        count = f"{len(members)} transactions" if len(members) > 1 else "1 transaction"
+        tried = f", {len(members) - len(done)} of them only tried" if len(done) < len(members) else ""
+        return f"{ends}: {count}{tried}, {total.text} in all, {span}{self.cite(events)}.", events
 
     def why(self) -> Iterator[Sentence]:
         """Tell what rules and people saw, with the numbers on record."""
-        for seen in self.report.indicators:
+        for seen in self.report.indicators[: self.detail.indicators]:
             rule = f" (rule {seen.rule_id} version {seen.rule_version})" if seen.rule_id else ""
             values = "; ".join(f"{name} {value}" for name, value in seen.values.items())
-            yield (
-                f"{seen.text.rstrip('.')}{rule}{': ' + values if values else ''}{_cite(seen.events)}.",
-                seen.events,
-            )
+            told = f"{seen.text.rstrip('.')}{rule}{': ' + values if values else ''}"
+            yield f"{told}{self.cite(seen.events)}.", seen.events
+        rest = self.report.indicators[self.detail.indicators :]
+        if rest:
+            events = tuple(event for seen in rest for event in seen.events)
+            rules = ", ".join(dict.fromkeys(seen.rule_id for seen in rest if seen.rule_id))
+            by = f" by the rules {rules}" if rules else ""
+            yield f"{len(rest)} more indicators were seen{by}{self.cite(events)}.", events
         yield from self.facts(Question.WHY)
 
     def victims(self) -> Iterator[Sentence]:
@@ -190,7 +243,18 @@ class _Told:
         """Repeat the recorded facts that answer these questions, word for word."""
         for fact in self.report.facts:
             if fact.question in questions and fact.text.strip():
-                yield f"{fact.text.strip().rstrip('.')}{_source(fact)}.", fact.events
+                yield f"{fact.text.strip().rstrip('.')}{self._source(fact)}.", fact.events
+
+    def _source(self, fact: Fact) -> str:
+        return self.cite(fact.events) if fact.events else f" (recorded by {fact.author})"
+
+    def cite(self, events: Sequence[EventRef]) -> str:
+        """Return events in brackets; of many the rest is counted."""
+        if not events:
+            return ""
+        named = self.detail.events
+        more = f" and {len(events) - named} more" if len(events) > named else ""
+        return f" [{', '.join(event.text for event in events[:named])}{more}]"
 
 
 def _letter(place: int) -> str:
@@ -207,14 +271,3 @@ def _is(party: Party) -> str:
 
 def _closed(text: str) -> str:
     return f"{text.strip().rstrip('.')}."
-
-
-def _source(fact: Fact) -> str:
-    return _cite(fact.events) if fact.events else f" (recorded by {fact.author})"
-
-
-def _cite(events: Sequence[EventRef]) -> str:
-    if not events:
-        return ""
-    more = f" and {len(events) - MAX_CITED} more" if len(events) > MAX_CITED else ""
-    return f" [{', '.join(event.text for event in events[:MAX_CITED])}{more}]"
