@@ -2,7 +2,7 @@
 
 A hold names subjects (accounts, parties, cards, devices ...) or single events. An alert that was not
 dismissed holds the events of its hits and every event that names its subject, since its evidence is a
-window of them. Owns the search; changes nothing.
+window of them; so does a case that is not closed for its parties. Owns the search; changes nothing.
 """
 
 from __future__ import annotations
@@ -15,9 +15,15 @@ import pyarrow.compute as pc
 import sqlalchemy as sa
 
 from txmon.store import journal
+from txmon.store.casetables import case_parties, cases
 from txmon.store.db import Store
 from txmon.store.schema import alert_hits, alerts, hits
 
+_PARTIES = (
+    sa.select(case_parties.c.ref)
+    .join(cases, cases.c.case_id == case_parties.c.case_id)
+    .where(cases.c.state != "closed", case_parties.c.state == "current")
+)
 _SUBJECTS = ("payer", "payee", "account", "party", "merchant", "card", "device", "ip")
 
 
@@ -35,7 +41,7 @@ def held(
         before_us: microseconds UTC; later events stay anyway.
         subjects: as the events name them.
         keys: (source, event_id).
-        alerts_too: also what alerts that were not dismissed need.
+        alerts_too: also what alerts that were not dismissed, and cases that are not closed, need.
     """
     names = set(subjects)
     found: set[int] = set()
@@ -43,6 +49,7 @@ def held(
         with store.read() as conn:
             working = alerts.c.state != "dismissed"
             names |= set(conn.execute(sa.select(alerts.c.subject_id).where(working)).scalars())
+            names |= set(conn.execute(_PARTIES).scalars())
             join = alert_hits.join(alerts, alerts.c.alert_id == alert_hits.c.alert_id)
             query = sa.select(hits.c.ingest_seq).select_from(
                 join.join(hits, hits.c.hit_id == alert_hits.c.hit_id)
