@@ -48,6 +48,21 @@ def test_a_report_is_checked_written_and_checked_again(run: Run, model: Path, tm
     assert run("check", out) == (0, f"{out}: nothing is missing or wrong\n", "")
 
 
+XSD = """<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema"><xs:element name="report"><xs:simpleType>
+<xs:restriction base="xs:string"><xs:pattern value="^[a-z]+$"/></xs:restriction></xs:simpleType></xs:element>
+</xs:schema>"""
+
+
+def test_a_repaired_schema_is_told(run: Run, tmp_path: Path) -> None:
+    schema, odd = tmp_path / "unit.xsd", tmp_path / "odd.xml"
+    schema.write_text(XSD)
+    odd.write_text("<report>abc</report>")
+    code, told, note = run("check", odd, "--schema", schema)
+    assert code == 1
+    assert "[schema]" not in told
+    assert note == f"{schema}: 1 patterns were repaired in memory; as exported they refuse every name\n"
+
+
 def test_what_is_missing_ends_with_1_and_names_the_field(run: Run, tmp_path: Path) -> None:
     path = tmp_path / "model.json"
     path.write_bytes(modeljson.dumps(changed(report(), "subjects", ())))

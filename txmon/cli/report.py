@@ -77,7 +77,9 @@ def check(
         if model is not None:
             victims = fincen.protected(modeljson.loads(_read(model)))
             options = replace(options, extra={"possible_victims": "\n".join(victims)})
-        found = formats.get(form or _sniff(file, data)).validate(data, options)
+        target = formats.get(form or _sniff(file, data))
+        found = target.validate(data, options)
+        _tell(target, options)
     stopping = checks.errors(found)
     _show(found, as_json)
     if not as_json and not found:
@@ -98,7 +100,9 @@ def write(
     """Write a report in an authority's format; refused, with every reason, where something is missing."""
     report = modeljson.loads(_read(model))
     target = formats.get(form)
-    data = checks.write(report, target, Options(schema=schema, profile=profile))
+    options = Options(schema=schema, profile=profile)
+    data = checks.write(report, target, options)
+    _tell(target, options)
     _put(out, data)
     mark = f"; it carries {report.mark} and is not for submission" if report.mark else ""
     if as_json:
@@ -166,6 +170,11 @@ def acknowledged(
                 typer.echo(f"  {one}")
     if not all(a.accepted for a in answers):
         raise typer.Exit(1)
+
+
+def _tell(target: Format, options: Options) -> None:
+    for note in target.notes(options):
+        typer.echo(note, err=True)
 
 
 def _read(path: Path) -> bytes:

@@ -53,6 +53,10 @@ class Options:
     extra: Mapping[str, str] = field(default_factory=dict)
 
 
+def _no_notes(_options: Options) -> list[str]:
+    return []
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Format:
     """One way to write a report.
@@ -67,6 +71,7 @@ class Format:
     check: Callable[[Report, Options], list[Finding]]
     write: Callable[[Report, Options], bytes]
     validate: Callable[[bytes, Options], list[Finding]]
+    notes: Callable[[Options], list[str]] = _no_notes  # what was done to read the options, for a person
 
 
 # name -> the module that has it as `FORMAT`; loaded when asked for, so that one broken schema stops no other

@@ -45,6 +45,18 @@ def validate(data: bytes, options: Options) -> list[Finding]:
     return sorted(found, key=lambda f: f.line)
 
 
+def notes(options: Options) -> list[str]:
+    """Say what was repaired in the schema that `options` name."""
+    if options.schema is None:
+        return []
+    repaired = load_schema(options.schema).repaired
+    if not repaired:
+        return []
+    return [
+        f"{options.schema}: {repaired} patterns were repaired in memory; as exported they refuse every name"
+    ]
+
+
 def _build(report: Report, rules: Profile) -> tuple[etree._Element, list[Finding]]:
     builder = Builder(rules)
     mapper = Mapper(report, rules)
@@ -83,4 +95,5 @@ FORMAT = Format(
     check=check,
     write=write,
     validate=validate,
+    notes=notes,
 )

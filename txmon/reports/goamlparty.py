@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterator, Sequence
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 
 from txmon.reports.goamlbuild import Branch
 from txmon.reports.goamlprofile import Profile
@@ -45,7 +45,7 @@ def day(value: date | None) -> str | None:
 
 def moment(value: datetime | None) -> str | None:
     """Return a UTC time to the second as goAML writes it."""
-    return None if value is None else value.strftime("%Y-%m-%dT%H:%M:%S")
+    return None if value is None else value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 class Parties:
