@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import replace
+from datetime import date
 from typing import Any
 
 import pytest
@@ -224,6 +225,19 @@ DEFECTS: dict[str, tuple[Change, str]] = {
     "a transaction reference twice": (lambda d: details(d).update(reportingEntityTransactionReference="txn-2"), "duplicate"),
     "a placeholder": (lambda d: details(d).update(purpose="N/A"), "value"),
     "a purpose too long": (lambda d: details(d).update(purpose="p" * 201), "length"),
+    "no direction": (lambda d: first(d)["details"].pop("direction"), "missing"),
+    "no kind of end": (lambda d: d["transactions"][0]["completingActions"][0]["details"].pop("dispositionCode"), "missing"),
+    "nothing started it": (lambda d: d["transactions"][0].update(startingActions=[]), "missing"),
+    "a reason for what was done": (lambda d: details(d).update(reasonNotCompleted="refused"), "attempt"),
+    "an account without number": (lambda d: first(d)["details"]["account"].pop("number"), "account"),
+    "closed before it was opened": (lambda d: first(d)["details"]["account"].update(dateClosed="2020-01-01"), "date"),
+    "a document of another kind without its text": (lambda d: d["definitions"][0]["identifications"][0].update(identifierTypeCode=3), "other_text"),
+    "registered and no registration": (lambda d: next(x for x in d["definitions"] if x["typeCode"] == 4).update(registrationsIncorporations=[]), "indicator"),
+    "a session without offset": (lambda d: first(d)["conductors"][0]["details"].update(dateTimeOfOnlineSession="2026-01-05T12:00:00"), "value"),
+    "a country that is none": (lambda d: d["definitions"][0]["address"].update(countryCode="ZZ"), "value"),
+    "an object instead of a list": (lambda d: d.update(definitions={}), "type"),
+    "text instead of an object": (lambda d: d.update(actionTaken="held"), "type"),
+    "true as a code": (lambda d: details(d).update(methodCode=True), "code_list"),
     "a victim by the description": (lambda d: d["detailsOfSuspicion"].update(descriptionOfSuspiciousActivity=f"{TEXT} Ivo Invented is a possible victim."), "victim"),
 }  # fmt: skip
 
@@ -248,6 +262,12 @@ def test_no_finding_repeats_a_value() -> None:
     broken = json.dumps(GOOD).replace("Ivo", "Ivo\\u0001").encode()
     assert codes_of(broken) == {"value"}
     assert not any("Ivo" in str(f) for f in findings_of(broken))
+
+
+def test_nothing_lies_after_the_day_of_checking() -> None:
+    text = json.dumps(GOOD).encode()
+    assert "fintrac_date" in {f.code for f in findings_of(text, today=date(2026, 1, 4))}
+    assert findings_of(text, today=date(2026, 1, 5)) == []
 
 
 def test_each_kind_of_funds_has_a_direction() -> None:
