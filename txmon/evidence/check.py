@@ -152,9 +152,18 @@ class _Content:
             report.add("manifest.json", "counts other events or hits than there are")
         self._check_chain()
         self._check_proofs()
+        self._check_hits()
         configs = self._configs()
         self._derive(configs)
         self._repeat(configs)
+
+    def _check_hits(self) -> None:
+        """Hits name the events that they say they are of."""
+        said = ("event_id", "source", "event_time")
+        events = {row["ingest_seq"]: tuple(row[n] for n in said) for row in self._events.to_pylist()}
+        for hit in self._hits.to_pylist():
+            if events.get(hit["ingest_seq"]) != tuple(hit[n] for n in said):
+                self._report.add("hits.parquet", f"hit {hit['number']} is of another event or time")
 
     def _check_chain(self) -> None:
         head = self._manifest["head"]
@@ -220,6 +229,8 @@ class _Content:
             row = max(seq for seq in starts if seq <= hit["journal_seq"])
             config = configs[row]
             rule = config.rules[hit["rule_id"]]
+            if (rule.subject, rule.score) != (hit["subject_type"], hit["score"]):
+                self._report.add(rule.id, "the hit has another subject type or score than the rule")
             if rule.version != hit["rule_version"]:
                 self._report.add(
                     rule.id, f"the hit is of version {hit['rule_version']}, the config has {rule.version}"

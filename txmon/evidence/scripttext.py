@@ -40,7 +40,11 @@ COUNTS = Template("""
 insert into findings select 'rows', 'events.parquet', '$events', count(*)::varchar from events
   having count(distinct ingest_seq) <> $events or count(*) <> $events;
 insert into findings select 'rows', 'hits.parquet', '$hits', count(*)::varchar from hits
-  having count(*) <> $hits;""")
+  having count(*) <> $hits;
+insert into findings select 'hit', h.rule_id || ' on event ' || h.ingest_seq, 'event of the bundle',
+  'another event or time' from hits h left join events e using (ingest_seq)
+  where e.event_id is distinct from h.event_id or e.source is distinct from h.source
+    or e.event_time is distinct from h.event_time;""")
 
 PROOFS = Template("""
 -- a leaf is SHA-256 of 00, its salt and what it says; its way leads to the root of its journal row
@@ -55,8 +59,8 @@ insert into findings select 'proof', item, leaf, told from (
     from proofs p join there t on t.file = p.item where salt is not null
   ) where told is distinct from leaf;
 insert into findings select 'proof', 'event ' || ingest_seq, 'what was journaled', 'other values'
-  from events join proofs using (ingest_seq) where content is not null and not (
-    $pieces);
+  from events join proofs using (ingest_seq) where content is not null and content is distinct from (
+    $canonical);
 insert into findings select 'proof', coalesce('event ' || p.ingest_seq, p.item), c.root, p.top from (
     select *, list_reduce(list_prepend(leaf, path), lambda n, s: case when s[1] = 'R'
       then sha256(unhex('01' || n || s[2:])) else sha256(unhex('01' || s[2:] || n)) end) as top from proofs
