@@ -78,7 +78,7 @@ def _sections(report: Report, title: str, findings: Sequence[Finding]) -> Iterab
     yield _el("h2", "Narrative")
     for part in report.narrative.paragraphs:
         yield _el("h3", part.heading)
-        yield _el("p", part.text, **{"class": "told"})
+        yield _el("p", part.text.removeprefix(f"{part.heading}: "), **{"class": "told"})
         if part.events:
             yield _el("p", f"Events: {_text(part.events)}")
     signed = report.narrative.signed
