@@ -399,6 +399,19 @@ def test_a_branch_is_a_party_of_its_own() -> None:
     assert errors(xml(report)) == set()
 
 
+@pytest.mark.parametrize(("currency", "asset"), [("USD", "39"), ("EUR", "32")])
+def test_cash_is_of_the_country_or_foreign(currency: str, asset: str) -> None:
+    side = Side(account_id="a-1", party_id="p-1", funds="cash")
+    moved = replace(
+        TRANSACTION, amount=Money(minor=100, currency=currency), method="cash", from_side=side, to_side=side
+    )
+    report = a_report(transactions=(moved,))
+    found = values(report, "//f:AssetSubtypeID")
+    assert asset in found
+    assert len({"32", "39"} & set(found)) == 1
+    assert errors(xml(report)) == set()
+
+
 def test_a_human_can_choose_boxes() -> None:
     chosen = replace(
         a_report().activity, classifications={"fincen": ("805", "8999=layering by cards", "1/114")}

@@ -146,7 +146,9 @@ def add_assets(activity: Node, report: Report) -> None:
     named = [*report.activity.products, *report.activity.instruments]
     for transaction in report.transactions:
         if transaction.suspicious:
-            named += [transaction.method, transaction.from_side.funds, transaction.to_side.funds]
+            used = (transaction.method, transaction.from_side.funds, transaction.to_side.funds)
+            foreign = transaction.amount.currency != "USD"
+            named += ["foreign_currency" if name == "cash" and foreign else name for name in used]
     named += [account.kind for account in report.accounts]
     found: dict[str, list[str]] = {}
     for name in named:
