@@ -171,6 +171,15 @@ def test_a_report_that_lacks_nothing_is_valid_whatever_people_typed(report: Repo
 
 @pytest.mark.shared
 @shared
+def test_a_second_validator_is_of_the_same_opinion() -> None:
+    xmlschema = pytest.importorskip("xmlschema", reason="the second validator is not installed")
+    second = xmlschema.XMLSchema11(str(SCHEMA))  # of version 1.1: a reader of 1.0 skips the whole schema
+    assert second.is_valid(WHOLE)
+    assert not second.is_valid(WHOLE.replace('SeqNum="9"', 'SeqNum="8"'))
+
+
+@pytest.mark.shared
+@shared
 @settings(max_examples=300)
 @given(st.data())
 def test_what_the_schema_refuses_our_rules_refuse(data: st.DataObject) -> None:
