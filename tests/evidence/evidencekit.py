@@ -35,7 +35,7 @@ RUN = "import duckdb; print(*duckdb.connect().execute(open('verify.sql').read())
 
 
 @contextmanager
-def reading(folder: Path) -> Iterator[Store]:
+def reading(folder: Path | str) -> Iterator[Store]:
     """A store, for reading."""
     with Store.open(folder, clock=Clock(), random_bytes=chance(), read_only=True) as store:
         yield store

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from evidencekit import alert_with
+from evidencekit import alert_with, bundle_of, files_in
 from typer.testing import CliRunner
 
 from txmon.cli import command_line
@@ -112,3 +112,14 @@ def test_verify_says_what_it_finds(crowd: Store, desk: Path) -> None:
     assert not found["signer_known"]
     out.write_bytes(out.read_bytes().replace(b"manifest.sig", b"manifest.sog"))
     assert "manifest.sig" in str(run.invoke(app, ["verify", str(out)]).exception)
+
+
+def test_the_summary_fetches_nothing(crowd: Store, tmp_path: Path) -> None:
+    """One page with a chart: no script, no address, no picture from elsewhere; hits and custody are on it."""
+    alert = alert_with(crowd, "both")
+    page = files_in(bundle_of(crowd, alert, tmp_path / "b.zip").path)["summary.html"].decode()
+    assert page.count("<svg") == 1
+    assert alert in page
+    assert "events received" in page
+    for word in ("http", "src=", "<script", "<link", "url(", "@import", "javascript"):
+        assert word not in page

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pgkit
 import pyarrow as pa
 import pytest
 from evidencekit import (
@@ -17,7 +18,7 @@ from evidencekit import (
     table_in,
     unpacked,
 )
-from servicekit import Bench, pay, send, simple_rules
+from servicekit import Bench, Clock, chance, pay, send, simple_rules
 
 from txmon.errors import ConfigError, InputError, NotFound
 from txmon.evidence.check import check
@@ -25,6 +26,7 @@ from txmon.evidence.redact import PROFILES
 from txmon.evidence.source import alert_row
 from txmon.pipeline.history import runs
 from txmon.store import Store
+from txmon.store.erase import Why, erase_events
 
 RULE = {
     "id": "three",
@@ -53,9 +55,14 @@ SECRETS = {
 
 @pytest.fixture(scope="module")
 def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Three payments of one payer at a shop; a stranger bought there, too, for little and for much."""
     folder = tmp_path_factory.mktemp("small")
-    service = Bench(folder, simple_rules(folder, RULE), str(folder / "store")).open()
+    fill(folder, str(folder / "store"))
+    return folder / "store"
+
+
+def fill(folder: Path, place: str) -> None:
+    """Three payments of one payer at a shop; a stranger bought there, too, for little and for much."""
+    service = Bench(folder, simple_rules(folder, RULE), place).open()
     own = {
         "payer": "anna-payer",
         "merchant": "shop-in-berlin",
@@ -73,7 +80,6 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
         pay("e3", 5, payee="payee-three", **own),
     ])  # fmt: skip
     assert service.close()
-    return folder / "store"
 
 
 def told(files: dict[str, bytes]) -> bytes:
@@ -166,3 +172,30 @@ def test_no_other_customer_in_a_crowd(crowd: Store, tmp_path: Path) -> None:
     for row in events.to_pylist():
         number = row.pop("ingest_seq")
         assert row == journaled[number]
+
+
+def test_a_store_in_postgresql(tmp_path: Path) -> None:
+    place = pgkit.fresh_database()
+    fill(tmp_path, place)
+    with reading(place) as store:
+        made = bundle_of(store, alert_with(store, "three"), tmp_path / "b.zip")
+    assert stock_duckdb(unpacked(made.path, tmp_path / "files"))[0] == "PASS"
+    assert check(made.path, PUBLIC).ok
+
+
+def test_what_was_erased_is_not_shown(tmp_path: Path) -> None:
+    """A value that no rule reads: its proof is closed for good. An event that one counts: no bundle."""
+    fill(tmp_path, str(tmp_path / "store"))
+    why = Why("a request", "psn_a", "psn_b")
+    opened = Store.open(tmp_path / "store", clock=Clock(), random_bytes=chance())
+    with opened:
+        alert = alert_with(opened, "three")
+        erase_events(opened, [("native", "e2")], why, columns=["memo"])
+        made = bundle_of(opened, alert, tmp_path / "b.zip")
+        assert b"for the flat" in told(files_in(made.path))
+        assert any("closed for good" in note for note in check(made.path, PUBLIC).notes)
+        assert stock_duckdb(unpacked(made.path, tmp_path / "files"))[0] == "PASS"
+        assert check(made.path, PUBLIC).ok
+        erase_events(opened, [("native", "e2")], why)
+        with pytest.raises(InputError, match="no hit of the alert can be derived again"):
+            bundle_of(opened, alert, tmp_path / "c.zip")

@@ -257,6 +257,9 @@ def _tell(work: _Work, proven: Proven, log: list[dict[str, Any]], redaction: Red
     closing = dict(zip(events.column("ingest_seq").to_pylist(), shut, strict=True))
     numbers = proven.proofs.column("ingest_seq").to_pylist()
     notes = [WHOLE_NOTE, *([DETECTOR_NOTE] if work.scores else [])]
+    erased = sum(row["salt"] is None for row in proven.proofs.to_pylist())
+    if erased:
+        notes.append(f"{erased} proofs are closed for good: values of these events were erased since.")
     if any(shut):
         notes.append(
             f"{sum(shut)} of {len(shut)} proofs are closed: the profile does not tell all of these events. "

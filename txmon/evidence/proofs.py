@@ -37,7 +37,9 @@ class Proven:
 def prove_all(
     store: Store, numbers: Sequence[int], documents: Mapping[str, int], head: tuple[int, bytes]
 ) -> Proven:
-    """Prove events, all open, and documents (file of the bundle -> row of the journal) up to a head.
+    """Prove events and documents (file of the bundle -> row of the journal) up to a head.
+
+    Proofs are open but for events of which values were erased since.
 
     Raises:
         StoreCorrupt: an event was erased.
@@ -85,7 +87,10 @@ def _of_row(store: Store, row: Any, numbers: Sequence[int]) -> list[dict[str, An
         if place not in places:
             raise StoreCorrupt(f"event {number} was erased; what rested on it cannot be shown any more")
         content = content_of(entry.table, places[place])
-        found.append(_proof(row, place, "event") | {"ingest_seq": number, "content": content})
+        proof = _proof(row, place, "event") | {"ingest_seq": number, "content": content}
+        if merkle.bytes_leaf(bytes.fromhex(proof["salt"]), content.encode()).hex() != proof["leaf"]:
+            proof |= {"salt": None, "content": None}  # values of it were erased: the leaf is that of before
+        found.append(proof)
     return found
 
 

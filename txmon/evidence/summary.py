@@ -6,7 +6,7 @@ Owns the page. It repeats what the other files say and is no evidence of its own
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from html import escape
 from typing import Any
 
@@ -14,7 +14,8 @@ import pyarrow as pa
 
 from txmon.model.currencies import EXPONENTS
 
-_WIDTH, _LEFT, _BARS, _ROW = 960, 110, 200, 30
+_WIDTH, _LEFT, _BARS, _ROW = 960, 210, 200, 30
+_SIDES = ("payer", "payee", "merchant", "card", "device", "ip")
 _CSS = """
 :root { color-scheme: light; }
 body { margin: 0 auto; max-width: 1020px; padding: 24px 28px 60px; color: #1d2327; background: #fff;
@@ -22,7 +23,8 @@ body { margin: 0 auto; max-width: 1020px; padding: 24px 28px 60px; color: #1d232
 h1 { font-size: 1.6rem; margin: 8px 0; } h2 { font-size: 1.15rem; margin: 32px 0 8px; }
 table { border-collapse: collapse; width: 100%; font-size: .92rem; }
 th, td { text-align: left; vertical-align: top; padding: 5px 12px 5px 0; border-bottom: 1px solid #d8dcdf;
-  overflow-wrap: anywhere; }
+  overflow-wrap: break-word; }
+td:first-child, td:nth-child(2), td:last-child { min-width: 6.5rem; }
 code, pre { font-size: .88rem; background: #f2f4f3; padding: 1px 4px; overflow-wrap: anywhere; }
 pre { padding: 10px; white-space: pre-wrap; }
 .care { border-left: 5px solid #5b3f8c; background: #efeaf7; padding: 10px 16px; }
@@ -107,12 +109,14 @@ def _table(names: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def chart(alert: Mapping[str, Any], hits: Sequence[Mapping[str, Any]], events: pa.Table) -> str:
-    """Return the money of the events by day (UTC), what came in above the line, and hits by rule."""
-    moved = [e for e in events.to_pylist() if e["amount_base_minor"] is not None]
+    """Return the money of the subject's events by day (UTC), what came in above the line, hits by rule."""
+    subject = alert["subject_id"]
+    own = [e for e in events.to_pylist() if subject in (e[side] for side in _SIDES)]
+    moved = [e for e in own if e["amount_base_minor"] is not None]
     days: dict[Any, list[int]] = {}
     for e in moved:
-        incoming = e["payee"] == alert["subject_id"] or e["merchant"] == alert["subject_id"]
-        days.setdefault(e["event_time"].date(), [0, 0])[0 if incoming else 1] += e["amount_base_minor"]
+        comes_in = subject in (e["payee"], e["merchant"])
+        days.setdefault(e["event_time"].date(), [0, 0])[0 if comes_in else 1] += e["amount_base_minor"]
     times = [h["event_time"] for h in hits]
     marked: dict[str, list[datetime]] = {}
     for h in hits:
@@ -133,7 +137,7 @@ def chart(alert: Mapping[str, Any], hits: Sequence[Mapping[str, Any]], events: p
     below = 16 + _BARS + 34
     for place, (rule, when) in enumerate(sorted(marked.items())):
         y = below + place * _ROW
-        body.append(f'<text x="0" y="{y + 4}">{escape(rule[:15] + ("…" if len(rule) > 15 else ""))}</text>')
+        body.append(f'<text x="0" y="{y + 4}">{escape(rule[:28] + ("…" if len(rule) > 28 else ""))}</text>')
         body += [
             f'<circle class="hit" cx="{_LEFT + ((t.date() - first).days + 0.4) * step:.1f}" cy="{y}" r="4">'
             f"<title>{escape(rule)} {t:%Y-%m-%d %H:%M}</title></circle>"
@@ -151,7 +155,9 @@ def chart(alert: Mapping[str, Any], hits: Sequence[Mapping[str, Any]], events: p
         f"<title>{escape(said)}</title>"
         f'<line class="axis" x1="{_LEFT}" x2="{_WIDTH - 16}" y1="{base:.1f}" y2="{base:.1f}"/>'
         f'<text x="0" y="{base - 6:.1f}">in</text><text x="0" y="{base + 16:.1f}">out</text>'
-        f'<text x="{_LEFT}" y="{below - 16}">{first}</text>{"".join(body)}</svg><p>{escape(said)}</p>'
+        f'<text x="{_LEFT}" y="{below - 16}">{first}</text>'
+        f'<text x="{_WIDTH - 16}" y="{below - 16}" text-anchor="end">{first + timedelta(count - 1)}</text>'
+        f"{''.join(body)}</svg><p>{escape(said)}</p>"
     )
 
 
