@@ -114,10 +114,12 @@ class Desk:
         store = self.api.service.store
         return [json.loads(row.document) for row in journal.read(store, kinds=["decision"])]
 
-    def victim(self, case_id: str) -> dict[str, Any]:
+    def victim(self, case_id: str, key: str | None = None) -> dict[str, Any]:
         """A party of a case that may be a victim."""
         return next(
-            each for each in self.case(case_id, self.sara)["parties"] if each["role"] == "possible_victim"
+            each
+            for each in self.case(case_id, key or self.sara)["parties"]
+            if each["role"] == "possible_victim"
         )
 
 

@@ -155,6 +155,19 @@ def _pdfs() -> Iterator[tuple[str, str, bytes]]:
     }  # fmt: skip
     for what, each in objects.items():
         yield f"PDF with {what}", "a.pdf", pdf(b"BT ET", each)
+    packed = zlib.compress(PNG)
+    yield (
+        "a stream behind a comment",
+        "a.pdf",
+        pdf(b"BT ET", b"<< /Filter /FlateDecode >> %(\nstream\n" + packed + b"\nendstream )"),
+    )
+    yield "a stream without its end", "a.pdf", pdf(b"BT ET", b"<< /Length 9 >>\nstream\n" + packed)
+    yield "an image in a string", "a.pdf", pdf(b"BT ET", b"<< /Title (" + JPEG + b") >>")
+    yield (
+        "an image in hex",
+        "a.pdf",
+        pdf(b"BT ET", b"<< /Title <" + (JPEG + bytes(80)).hex().encode() + b"> >>"),
+    )
     yield "PDF with an inline image", "a.pdf", pdf(b"q BI /W 1 /H 1 /BPC 8 /CS /G ID \0 EI Q")
     yield "PDF with an unpacked inline image", "a.pdf", pdf(b"q\nBI /W 1 ID x EI Q", packed=False)
     yield "PDF behind something", "a.pdf", b"x" + pdf()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from apikit import CRITICAL, on_bench
+from apikit import CRITICAL, Api, on_bench
 from caseskit import Desk
 from servicekit import Bench, simple_rules
 
@@ -55,6 +55,18 @@ def test_a_directory_that_is_wrong_is_refused_with_line_and_key(
     with pytest.raises(RuleErrors, match=said) as caught:
         organisations(file)
     assert "support.yaml:" in str(caught.value)
+
+
+def test_a_service_does_not_start_on_a_wrong_file(tmp_path: Path) -> None:
+    file = tmp_path / "support.yaml"
+    file.write_text("organisations: none\n")
+    bench = Bench(tmp_path, simple_rules(tmp_path, CRITICAL), str(tmp_path / "store"))
+    service = bench.open(support_file=file)
+    try:
+        with pytest.raises(RuleErrors, match="is a list"):
+            Api(service)
+    finally:
+        service.close()
 
 
 def test_case_workers_see_the_directory_by_country_and_nobody_else_does(tmp_path: Path) -> None:

@@ -96,6 +96,11 @@ def test_what_was_put_off_comes_back_in_time_or_with_new_evidence(either: Desk) 
     assert len(listed(desk)) == 2
 
 
+def test_a_cursor_that_is_none_is_refused(desk: Desk) -> None:
+    for cursor in ("WyJ4IiwxLCJhIl0", "WyJuYW4iLDEsImEiXQ", "W10"):
+        problem(desk.api.get(f"/v1/queue?order=score&cursor={cursor}", desk.ana), 400, "invalid_cursor")
+
+
 def test_bounds_of_work_on_many(desk: Desk) -> None:
     alert = desk.alert()
     many = [{"alert_id": f"al-{i}", "version": 1} for i in range(201)]

@@ -141,6 +141,27 @@ def test_keys_of_other_entities_and_modes_see_nothing(desk: Desk) -> None:
         assert desk.get("/v1/cases", key)["items"] == []
 
 
+def test_the_record_of_reads_does_not_tell_of_a_case_to_who_may_not_know(either: Desk) -> None:
+    desk = either
+    auditor = desk.person("auditor")
+    alert = desk.alert()
+    case_id = desk.open(alert, restriction="own_staff")
+    desk.case(case_id)
+    desk.get(f"/v1/alerts/{alert['alert_id']}", purpose=WHY)
+    desk.change(lambda tx: desk.api.audit.write(tx))
+    text = desk.api.get("/v1/audit", auditor, purpose=WHY).text
+    assert case_id not in text
+    assert alert["alert_id"] not in text
+    assert "case.read" in text  # that somebody looked stays
+    for subject in (case_id, "cas_none"):
+        assert desk.get(f"/v1/audit?subject={subject}", auditor, purpose=WHY)["items"] == []
+    both = desk.person("analyst", "auditor")
+    seen_case = desk.open(desk.alert(), restriction="own_staff", key=both)
+    desk.case(seen_case, both)
+    desk.change(lambda tx: desk.api.audit.write(tx))
+    assert desk.get(f"/v1/audit?subject={seen_case}", both, purpose=WHY)["items"]
+
+
 def test_every_look_at_a_case_is_recorded_with_its_purpose(desk: Desk) -> None:
     case_id = desk.open(desk.alert())
     desk.case(case_id)

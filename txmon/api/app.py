@@ -46,7 +46,7 @@ from txmon.api.pages import plain
 from txmon.api.problems import CONTENT_TYPE, Problem, problem_of
 from txmon.api.stripe import Stripe
 from txmon.api.table import BY_NAME, TABLE
-from txmon.cases import approvals
+from txmon.cases import approvals, texts
 from txmon.clock import Clock
 from txmon.errors import ConfigError
 from txmon.metrics import Metrics
@@ -74,6 +74,8 @@ class App:
         parts.access.proposals.on(alerts.DISMISSAL, alerts.dismissed)
         parts.access.proposals.on(dismissals.KIND, dismissals.dismissed)
         approvals.register(parts.access.proposals)
+        files = parts.settings
+        texts.check(files.neutral_texts_file, files.signs_file, files.support_file)
         keeper = Keeper(parts)
         feeds, submitter = Feeds(parts.settings.feed), Submitter(parts)
         self._live, self._identity = Live(parts), parts.identity
@@ -134,6 +136,7 @@ def create_app(
         wake: called when endpoints of webhooks have changed, so that deliveries look at them at once.
 
     Raises:
+        RuleErrors: a data file of case work is wrong.
         ConfigError: a route is not in the table, or a line of it has no route; the key file of webhooks is
             set and cannot be used, or one of the files about sign-ins.
     """

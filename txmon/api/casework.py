@@ -118,7 +118,7 @@ def _files(parts: Parts, router: APIRouter) -> None:
         with parts.store.read() as conn:
             case_row(conn, exchange.who, case_id)
             row = files.get(conn, case_id, file_id)
-        note_read(parts, exchange, "case.file", file_id)
+        note_read(parts, exchange, "case.file", case_id)
         found = {name: row[name] for name in ("file_id", "name", "kind", "size")}
         found |= {"sha256": row["sha256"].hex(), "content": b64encode(row["content"]).decode()}
         return cached(exchange, found)

@@ -5,6 +5,7 @@ Owns these routes; what is in the queue and what a word means is the part of `tx
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from fastapi import APIRouter, Response
@@ -15,12 +16,15 @@ from txmon.api.changes import change
 from txmon.api.context import Exchange, Parts
 from txmon.api.pages import cached, key_of, page, plain
 from txmon.api.personal import Asked, note_read
+from txmon.api.problems import Problem
 from txmon.api.shapes import micros, query
 from txmon.cases import queue
 from txmon.cases.texts import neutral_texts, organisations, signs
 from txmon.cases.words import vocabulary
 from txmon.clock import rfc3339
 from txmon.store.identity import Principal
+
+_SCORE = re.compile(r"[0-9](?:\.[0-9]{1,20})?(?:e-[0-9]{1,3})?", re.ASCII)
 
 
 def routes(parts: Parts, router: APIRouter) -> None:
@@ -63,6 +67,8 @@ def _queue(parts: Parts, exchange: Exchange, which: QueueFilter) -> Response:
         which.protect, identity_of(which.assignee, who), which.snoozed, which.entity, which.mode,
     )  # fmt: skip
     after = key_of(which.cursor, *queue.KEY_TYPES[which.order])
+    if which.order == "score" and after is not None and not _SCORE.fullmatch(str(after[0])):
+        raise Problem("invalid_cursor", "use the `next_cursor` of a page of this very list")
     with parts.store.read() as conn:
         rows, last = queue.page(conn, who, chosen, now, after, which.limit)
         counted = queue.counts(conn, who, now)

@@ -13,6 +13,7 @@ from txmon.api.context import Exchange, Parts
 from txmon.api.pages import key_of, page, plain
 from txmon.api.personal import Asked, note_read, require_purpose
 from txmon.api.shapes import AuditFilter, micros, query
+from txmon.cases.sight import shut_names
 from txmon.clock import rfc3339
 from txmon.store import audit
 
@@ -63,9 +64,13 @@ def _reads(parts: Parts, exchange: Exchange, which: AuditFilter) -> Response:
             before=None if after is None else int(after[0]),
             limit=which.limit + 1,
         )
+        shut = shut_names(conn, exchange.who, {read.subject for read in found if read.subject})
     shown, more = found[: which.limit], len(found) > which.limit
     personal = note_read(parts, exchange, "audit.read", which.subject)
-    items = [_read_shown(each, personal=personal) for each in shown]
+    # that a case exists is not for everybody to know, not even for who looks into the record
+    items = [_read_shown(each, personal=personal and each.subject not in shut) for each in shown]
+    if which.subject in shut:
+        items = []
     return page(exchange, items, (shown[-1].id,) if more else None)
 
 

@@ -107,6 +107,16 @@ def in_text(content: bytes) -> str | None:
     return None
 
 
+def in_hex(content: bytes) -> str | None:
+    """Return what digits are the bytes of, if it is a kind that is never taken."""
+    for match in _HEX.finditer(content):
+        digits = re.sub(rb"[^0-9A-Fa-f]", b"", match[0])
+        found = kind_of(bytes.fromhex(digits[: len(digits) // 2 * 2].decode()))
+        if found is not None:
+            return found
+    return None
+
+
 def in_letters(content: bytes) -> bool:
     """Whether letters, as headers of e-mails have them, are bytes of a kind that is never taken."""
     return any(hidden(re.sub(rb"\s", b"", match[0])) for match in _ENCODED.finditer(content))

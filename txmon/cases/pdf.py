@@ -15,12 +15,9 @@ import zlib
 from txmon.cases import magic
 
 UNPACKED_MAX = 64 << 20  # bytes of all streams together
-_STREAM = re.compile(
-    rb"<<(?P<dict>(?:(?!\bendobj\b).)*?)>>\s*stream\r?\n(?P<data>.*?)\r?\n?endstream", re.DOTALL
-)
+_STREAM = re.compile(rb">>\s*stream\r?\n")
+_LEFT = re.compile(rb"\bstream\r?\n|endstream")
 _NAME = re.compile(rb"#([0-9A-Fa-f]{2})")
-_STRING = re.compile(rb"\((?:[^()\\]|\\.){0,4096}\)", re.DOTALL)
-_COMMENT = re.compile(rb"%[^\r\n]{0,200}")
 _FORBIDDEN: tuple[tuple[bytes, str], ...] = (
     (rb"/Subtype\s*/Image\b", magic.IMAGE), (rb"/(?:DCT|JPX|JBIG2|CCITTFax)Decode\b", magic.IMAGE),
     (rb"/(?:DCT|CCF)\b", magic.IMAGE), (rb"/Thumb\b", magic.IMAGE),
@@ -41,29 +38,45 @@ def fault_of(content: bytes) -> str | None:
     end = content.rstrip(b"\0\r\n\t ")
     if not end.endswith(b"%%EOF"):
         return "something behind its end"
-    outside = _STREAM.sub(lambda match: b"<<" + match["dict"] + b">> ", content)
-    if b"endstream" in _STRING.sub(b"", outside):
+    outside, streams = _taken_apart(content)
+    if _LEFT.search(outside):
         return UNREAD
-    found = _names(outside) or magic.inside(_STRING.sub(b"()", _COMMENT.sub(b"%", outside)))
-    if found is not None:
-        return found
+    found = _fault(outside)
     left = UNPACKED_MAX
-    for match in _STREAM.finditer(content):
-        plain = _unpacked(_plain_names(match["dict"]), match["data"], left)
+    for dictionary, data in streams:
+        if found is not None:
+            break
+        plain = _unpacked(_plain_names(dictionary), data, left)
         if plain is None:
             return UNREAD
         left -= len(plain)
-        found = _names(plain) or magic.inside(plain)
-        if found is not None:
-            return found
-        if _INLINE.search(plain):
-            return magic.IMAGE
-    return None
+        found = _fault(plain) or (magic.IMAGE if _INLINE.search(plain) else None)
+    return found
+
+
+def _taken_apart(content: bytes) -> tuple[bytes, list[tuple[bytes, bytes]]]:
+    """What is outside of streams, with their dictionaries; and dictionary and data of each stream."""
+    outside, streams, at = [], [], 0
+    for match in _STREAM.finditer(content):
+        if match.start() < at:  # within the data of the stream before
+            continue
+        end = content.find(b"endstream", match.end())
+        if end < 0:
+            break
+        head = content[at : match.start() + 2]
+        outside.append(head)
+        streams.append((head[head.rfind(b"obj") + 1 :], content[match.end() : end].rstrip(b"\r\n")))
+        at = end + len(b"endstream")
+    return b" ".join((*outside, content[at:])), streams
+
+
+def _fault(content: bytes) -> str | None:
+    return _names(content) or magic.inside(content) or magic.in_hex(content)
 
 
 def addresses_in(content: bytes) -> bool:
     """Whether a PDF has links to the web: as an action, or in its dictionaries."""
-    streams = (_unpacked(m["dict"], m["data"], UNPACKED_MAX) for m in _STREAM.finditer(content))
+    streams = (_unpacked(each, data, UNPACKED_MAX) for each, data in _taken_apart(content)[1])
     return any(
         re.search(rb"/URI\b|https?://", _plain_names(each or b"")) is not None for each in (content, *streams)
     )

@@ -71,6 +71,12 @@ def shut_alerts(conn: sa.Connection, who: Principal, alert_ids: Collection[str])
     return frozenset(conn.execute(query).scalars())
 
 
+def shut_names(conn: sa.Connection, who: Principal, names: Collection[str]) -> frozenset[str]:
+    """Return which of these ids of cases and alerts are not this one's to know."""
+    query = sa.select(cases.c.case_id).where(cases.c.case_id.in_(list(names)), _closed_to(who))
+    return shut_alerts(conn, who, names) | frozenset(conn.execute(query).scalars())
+
+
 def case_row(conn: sa.Connection, who: Principal, case_id: str) -> sa.RowMapping:
     """Return a case.
 

@@ -110,6 +110,17 @@ def organisations(path: Path | None = None) -> tuple[Organisation, ...]:
     return tuple(found)
 
 
+def check(texts: Path | None, checklist: Path | None, support: Path | None) -> None:
+    """Read all files at the start of a service.
+
+    Raises:
+        RuleErrors: one is wrong.
+    """
+    neutral_texts(texts)
+    signs(checklist)
+    organisations(support)
+
+
 def _organisation(item: YamlNode, errors: list[RuleError]) -> Organisation:
     fields = Fields(item, errors, _ORGANISATION)
     fields.require("name", "countries", "kinds", "verified")
