@@ -242,6 +242,14 @@ def test_a_threshold_that_was_changed(bundle: Files, tmp_path: Path) -> None:
     assert not ok, findings
 
 
+def test_a_rule_shown_otherwise(bundle: Files, tmp_path: Path) -> None:
+    """What a reader is shown is held against the config that the hits were derived with."""
+    name = next(n for n in bundle if n.startswith("as-it-was/rules/"))
+    files = signed_again(bundle | {name: bundle[name].replace(b"2", b"3")})
+    findings = check(write_zip(tmp_path / "b.zip", files), PUBLIC).findings
+    assert any(finding.startswith("as-it-was") for finding in findings)
+
+
 def test_another_key(bundle: Files, tmp_path: Path) -> None:
     """A bundle that somebody else signed is whole in itself; only the published key tells."""
     from txmon.evidence import signing

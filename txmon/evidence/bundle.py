@@ -27,7 +27,7 @@ from txmon.clock import rfc3339
 from txmon.errors import ConfigError, InputError
 from txmon.evidence import scores as scoring
 from txmon.evidence import signing, source
-from txmon.evidence.configs import files_of, part_of, rates_of
+from txmon.evidence.configs import as_it_was, part_of, rates_of
 from txmon.evidence.custody import Maker, by_appearance, custody
 from txmon.evidence.derive import Tables, differences
 from txmon.evidence.flat import csv_of
@@ -39,6 +39,7 @@ from txmon.evidence.source import Hit
 from txmon.evidence.summary import summary
 from txmon.evidence.tables import EVENTS, HITS, SCORE_INPUTS, SCORES, hit_table
 from txmon.pipeline.config import versions
+from txmon.rules.ir import Rule
 from txmon.store import Store
 from txmon.store.schema import hits as hit_rows
 
@@ -130,7 +131,7 @@ def _choose(store: Store, work: _Work) -> None:
     events = source.events_around(store, work.found)
     work.found = source.resolved(work.found, events)
     usable = [h for h, reason in zip(work.found, work.reasons, strict=True) if reason is None]
-    work.rates = rates_of({h.epoch.first_seq: h.epoch.document for h in usable})
+    work.rates = rates_of({h.epoch.first_seq: h.epoch.document for h in work.found})
     names = {r.id for h in usable for r in source.closure(h.rule, h.epoch.config.rules)}
     with store.read() as conn:
         counted: dict[str, set[int]] = {}
@@ -208,7 +209,7 @@ def _state_file(score: scoring.Score) -> str:
 def _configs(work: _Work, *, whole: bool) -> dict[str, int]:
     """Put configs and the readable parts of them among the files; returns those that the journal proves."""
     proved: dict[str, int] = {}
-    many = len({h.epoch.first_seq for h in work.found}) > 1
+    wanted: dict[int, tuple[bytes, list[Rule]]] = {}
     for epoch in {h.epoch.first_seq: h.epoch for h in work.found}.values():
         rules = epoch.config.rules
         named = {r.id: r for h in work.found if h.epoch is epoch for r in source.closure(h.rule, rules)}
@@ -216,9 +217,8 @@ def _configs(work: _Work, *, whole: bool) -> dict[str, int]:
         work.files[name] = epoch.document if whole else part_of(epoch.document, named.values())
         if whole:
             proved[name] = epoch.first_seq
-        folder = f"as-it-was/{epoch.first_seq}/" if many else "as-it-was/"
-        for path, content in files_of(epoch.document, named.values()).items():
-            work.files[folder + path] = content
+        wanted[epoch.first_seq] = (epoch.document, list(named.values()))
+    work.files |= as_it_was(wanted)
     return proved
 
 

@@ -22,12 +22,15 @@ import pyarrow.parquet as pq
 from txmon.errors import InputError, TxmonError
 from txmon.evidence import signing
 from txmon.evidence.archive import read_files
+from txmon.evidence.configs import as_it_was, rates_of
 from txmon.evidence.derive import Tables, differences
 from txmon.evidence.flat import csv_of
 from txmon.evidence.scores import repeat
 from txmon.evidence.script import SIGNED, Expected, Section, script
+from txmon.evidence.source import closure
 from txmon.evidence.tables import CHAIN, EVENTS, HITS, PROOFS, RATES, SCORE_INPUTS, SCORES
 from txmon.pipeline.config import Config, load_config, versions
+from txmon.rules.ir import Rule
 from txmon.store import journal, merkle
 from txmon.store.proof import content_of
 
@@ -154,6 +157,7 @@ class _Content:
         self._check_proofs()
         self._check_hits()
         configs = self._configs()
+        self._check_texts(configs)
         self._derive(configs)
         self._repeat(configs)
 
@@ -219,6 +223,22 @@ class _Content:
                 self._report.add(named["file"], "is not the config that the manifest names")
         return found
 
+    def _check_texts(self, configs: Mapping[int, Config]) -> None:
+        """What a reader is shown of rules and rates is what the configs say."""
+        hit: dict[int, set[str]] = {row: set() for row in configs}
+        for each in self._hits.to_pylist():
+            hit[max(row for row in configs if row <= each["journal_seq"])].add(each["rule_id"])
+        wanted = {
+            row: (config.document, {r.id: r for i in sorted(hit[row]) for r in _all(i, config)}.values())
+            for row, config in configs.items()
+        }
+        shown = {name: c for name, c in self._files.items() if name.startswith("as-it-was/")}
+        if as_it_was(wanted) != shown:
+            self._report.add("as-it-was", "does not say what the config says")
+        rates = rates_of({row: config.document for row, config in configs.items()})
+        if not self._table("rates", RATES).equals(rates):
+            self._report.add("rates.parquet", "does not say what the config says")
+
     def _derive(self, configs: Mapping[int, Config]) -> None:
         """Run each rule again over the events."""
         starts = sorted(configs)
@@ -279,3 +299,7 @@ class _Content:
             self._report.scores += 1
         for number, detector_id in sorted(said):
             self._report.add(f"event {number}", f"the score of {detector_id} has no state")
+
+
+def _all(rule_id: str, config: Config) -> list[Rule]:
+    return closure(config.rules[rule_id], config.rules)

@@ -59,6 +59,15 @@ def files_of(document: bytes, rules: Iterable[Rule]) -> dict[str, bytes]:
     return found
 
 
+def as_it_was(configs: Mapping[int, tuple[bytes, Iterable[Rule]]]) -> dict[str, bytes]:
+    """Return the readable files of configs: by the row of each, its document and the rules that hit."""
+    found: dict[str, bytes] = {}
+    for seq, (document, rules) in configs.items():
+        folder = f"as-it-was/{seq}/" if len(configs) > 1 else "as-it-was/"
+        found |= {folder + path: content for path, content in files_of(document, rules).items()}
+    return found
+
+
 def rates_of(documents: Mapping[int, bytes]) -> pa.Table:
     """Return the exchange rates of configs, by the row of each; ten decimals, as the SQL reads them."""
     rows = []
