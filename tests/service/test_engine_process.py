@@ -243,6 +243,21 @@ def test_a_snapshot_that_cannot_be_written_is_told(simple: Bench) -> None:
     service.close()
 
 
+def test_a_snapshot_that_cannot_even_be_begun_stops_nothing(simple: Bench) -> None:
+    service = own(simple, snapshot_events=1)
+
+    def save(order: Any, saved: Any) -> None:
+        raise MemoryError
+
+    service.applier.scoring.save = save  # type: ignore[method-assign]
+    send(service, [pay("a")])
+    until(lambda: simple.log.said("snapshot.failed") > 0)
+    send(service, [pay("b", 1)])
+    assert simple.log.said("snapshot.failed") == 1  # not tried again at once
+    assert service.readiness() == []
+    assert service.close()
+
+
 def test_a_state_that_nobody_wants_any_more_is_not_written_to_the_end(tmp_path: Path) -> None:
     import pyarrow as pa
 

@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 
 from txmon.clock import Clock, RandomBytes, Sleep, monotonic_s
 from txmon.engine.warm import warm_up
-from txmon.errors import Busy, EngineLost, Stopping
+from txmon.errors import Busy, Stopping
 from txmon.metrics import Metrics
 from txmon.model.aliases import Aliases
 from txmon.model.rates import Rates
@@ -342,10 +342,7 @@ class Service:
     # -- in the writer's thread ----------------------------------------------------------------------
 
     def _save(self) -> None:
-        try:
-            self.saving.now(self.applier.scoring, self.store.marks, self.config.essence)
-        except EngineLost as error:  # the next batch finds out, and another one takes over
-            self.doors.log.error("snapshot.failed", exc_info=error)
+        self.saving.now(self.applier.scoring, self.store.marks, self.config.essence)
 
     def _round(self) -> None:
         self.metrics.queue_events.set(self.inbox.events)

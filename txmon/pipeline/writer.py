@@ -175,7 +175,6 @@ class Writer:
             self._owed |= {id(job): job for job in jobs}
             self.busy = bool(jobs or changes or self._flights)
             if changes:
-                self._land_all()
                 self._change_all(changes)
             if jobs:
                 self._launch(jobs)
@@ -215,6 +214,7 @@ class Writer:
 
     def _change_all(self, changes: Sequence[Change]) -> None:
         try:
+            self._land_all()
             for change in changes:
                 self._change(change)
         except Exception:
