@@ -26,7 +26,7 @@ from servicekit import (
 
 from txmon.clock import SystemClock, random_bytes
 from txmon.errors import StateError
-from txmon.pipeline import commit
+from txmon.pipeline import commit, enginehost
 from txmon.pipeline.far import Far
 from txmon.pipeline.replay import Replay, replay
 from txmon.pipeline.scorer import Scorer
@@ -229,6 +229,23 @@ def test_a_snapshot_is_written_beside_the_next_batches(simple: Bench) -> None:
     assert again.replayed == 0
     (outcome,) = send(again, [pay("c", 2)])
     assert outcome.hits == 1
+    assert again.close()
+
+
+def test_without_room_for_a_copy_of_the_process_the_state_is_copied(
+    simple: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fork() -> int:
+        raise BlockingIOError("no memory")
+
+    monkeypatch.setattr(enginehost, "fork", fork)
+    service = own(simple, snapshot_events=1)
+    send(service, [pay("a")])
+    until(lambda: service.saving.seq > 0)
+    assert simple.log.said("snapshot.failed") == 0
+    assert service.close()
+    again = own(simple)
+    assert again.replayed == 0
     assert again.close()
 
 
