@@ -71,7 +71,7 @@ class Plan:
     def cycle(self) -> int:
         """Events of SIMULATED_DAYS, so that event time passes LEVEL_DAYS within the warm-up."""
         a_day = self.rate * self.warm / LEVEL_DAYS
-        return min(max(500, int(a_day * SIMULATED_DAYS)), 1_000_000)
+        return min(max(200, int(a_day * SIMULATED_DAYS)), 1_000_000)
 
 
 @dataclass
@@ -199,6 +199,7 @@ def _simulate(plan: Plan, settings: dict[str, str], events: Path) -> None:
     """Make a portfolio whose last days have as many events as the plan wants; accounts are years older."""
     asked = plan.cycle
     for _ in range(2):
+        asked = min(max(asked, 1_000), 10_000_000)
         command(settings, "simulate", "--events", str(asked), "--seed", str(plan.seed), "--out", events)
         _, within = soakload.parts_of(soakload.rows_of(events), SIMULATED_DAYS)
         asked = int(asked * plan.cycle / len(within))
