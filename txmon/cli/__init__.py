@@ -72,26 +72,28 @@ def command_line(words: Sequence[str]) -> TyperGroup:
 def main() -> None:
     """Run the command line; errors made on purpose end with their text and exit code 2."""
     try:
-        code = command_line(sys.argv[1:])(standalone_mode=True)
+        command_line(sys.argv[1:])()
     except TxmonError as error:
         typer.echo(str(error), err=True)
-        code = 2
+        sys.exit(2)
+
+
+def entry() -> None:
+    """Run the command line as a process of its own, which ends though a thread may still be inside a library.
+
+    The interpreter would stop such a thread where it is, and some libraries answer that with an abort: an end
+    that was clean would look like a crash.
+    """
+    code: str | int | None = 0
+    try:
+        main()
     except SystemExit as ended:
         code = ended.code
         if isinstance(code, str):
             typer.echo(code, err=True)
             code = 1
-    _end(code or 0)
-
-
-def _end(code: int) -> None:
-    """End the process, though a thread that nobody waits for may still be inside a library.
-
-    The interpreter would stop such a thread where it is, and some libraries answer that with an abort: an end
-    that was clean would look like a crash.
-    """
     sys.stdout.flush()
     sys.stderr.flush()
     if threading.active_count() > 1:
-        os._exit(code)
+        os._exit(code or 0)
     sys.exit(code)
