@@ -84,16 +84,15 @@ def entry() -> None:
     The interpreter would stop such a thread where it is, and some libraries answer that with an abort: an end
     that was clean would look like a crash.
     """
-    code: str | int | None = 0
+    code = 0
     try:
         main()
     except SystemExit as ended:
-        code = ended.code
-        if isinstance(code, str):
-            typer.echo(code, err=True)
-            code = 1
+        if isinstance(ended.code, str):
+            typer.echo(ended.code, err=True)
+        code = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
     sys.stdout.flush()
     sys.stderr.flush()
     if threading.active_count() > 1:
-        os._exit(code or 0)
+        os._exit(code)
     sys.exit(code)
