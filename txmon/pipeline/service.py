@@ -37,12 +37,13 @@ from txmon.pipeline.inbox import Done, Inbox
 from txmon.pipeline.log import Log
 from txmon.pipeline.measure import Measure
 from txmon.pipeline.nursery import Nursery
+from txmon.pipeline.parts import Between, Parts
 from txmon.pipeline.saving import Rhythm, Saving
 from txmon.pipeline.scoring import Scoring
 from txmon.pipeline.snapshots import Snapshots
 from txmon.pipeline.ticks import SOURCE, Ticks
 from txmon.pipeline.work import Intake, Outcome, Sender, Work
-from txmon.pipeline.writer import Between, Parts, Writer
+from txmon.pipeline.writer import Writer
 from txmon.rules.ir import Rule
 from txmon.settings import Settings
 from txmon.store import Store, Tx, aliases, journal
