@@ -249,6 +249,21 @@ def test_without_room_for_a_copy_of_the_process_the_state_is_copied(
     assert again.close()
 
 
+def test_old_snapshots_that_cannot_be_removed_stop_nothing(simple: Bench) -> None:
+    service = own(simple, snapshot_events=1)
+
+    def tidy(place: Any) -> None:
+        raise PermissionError("it is somebody else's")
+
+    service.snapshots.tidy = tidy  # type: ignore[method-assign]
+    send(service, [pay("a")])
+    until(lambda: service.saving.seq > 0)
+    assert simple.log.said("snapshot.failed") == 1
+    (outcome,) = send(service, [pay("b", 1)])
+    assert outcome.accepted == 1
+    assert service.close()
+
+
 def test_a_snapshot_that_cannot_be_written_is_told(simple: Bench) -> None:
     service = own(simple, snapshot_events=1)
     service.snapshots.folder.write_text("no folder")

@@ -81,7 +81,10 @@ class Saving:
             if problem is not None:
                 self._log.error("snapshot.failed", exc_info=problem)
                 return
-            self._snapshots.tidy(place)
+            try:
+                self._snapshots.tidy(place)
+            except OSError as error:  # the new one is there all the same
+                self._log.error("snapshot.failed", exc_info=error)
             self.seq = place.seq
             self._metrics.snapshot_seq.set(place.seq)
             self._metrics.snapshot_seconds.observe(took)
