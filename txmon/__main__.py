@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from txmon.cli import main
+from txmon.cli import entry
 
 if __name__ == "__main__":
-    main()
+    entry()

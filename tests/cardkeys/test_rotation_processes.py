@@ -17,7 +17,7 @@ from txmon.model.keychange import begin_change, finish_change
 from txmon.model.keys import ensure_key, load_key
 from txmon.store.verify import verify
 
-COMMAND = [sys.executable, "-c", "from txmon.cli import main; main()"]
+COMMAND = [sys.executable, "-m", "txmon"]
 UNTIL = date(2026, 12, 25)
 
 

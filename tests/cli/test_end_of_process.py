@@ -31,7 +31,7 @@ def test_the_code_is_the_commands_and_what_was_printed_is_there(
     done = ended(
         f"import sys\nfrom txmon import cli\nfrom txmon.errors import StateError\n"
         f"def command(**_):\n    {thread}\n    print('said', end='')\n    {does}\n"
-        "cli.command_line = lambda words: command\ncli.main()\n"
+        "cli.command_line = lambda words: command\ncli.entry()\n"
     )
     assert (done.returncode, done.stderr) == (code, says)
     assert done.stdout.startswith("said")

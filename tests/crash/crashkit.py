@@ -17,7 +17,7 @@ from typing import Any
 import pyarrow.parquet as pq
 
 HERE = Path(__file__).parent
-TXMON = [sys.executable, "-c", "from txmon.cli import main; main()"]
+TXMON = [sys.executable, "-m", "txmon"]
 BAD_EVERY = 97  # of a followed source, every so many lines one that is no event
 HTTP_STREAMS = 3
 

@@ -26,7 +26,7 @@ from txmon.store.access import Access, KeySpec
 
 T = TypeVar("T")
 LONG_S = 180.0  # for what must come; never a measure
-TXMON = [sys.executable, "-c", "from txmon.cli import main; main()"]
+TXMON = [sys.executable, "-m", "txmon"]
 
 
 def until(what: str, find: Callable[[], T], seconds: float = LONG_S) -> T:

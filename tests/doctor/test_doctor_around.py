@@ -34,7 +34,7 @@ from txmon.store.warehouse import Warehouse
 
 ROOT = Path(__file__).parents[2]
 NOWHERE = "127.0.0.1:9"  # nothing listens there
-TXMON = [sys.executable, "-c", "from txmon.cli import main; main()"]
+TXMON = [sys.executable, "-m", "txmon"]
 LONG_S = 300.0  # for what must come; never a measure
 
 

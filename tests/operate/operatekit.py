@@ -22,7 +22,7 @@ from txmon.model.keys import ensure_key
 from txmon.store import Store
 from txmon.store.schema import metadata
 
-TXMON = [sys.executable, "-c", "from txmon.cli import main; main()"]
+TXMON = [sys.executable, "-m", "txmon"]
 LONG_S = 900.0  # only an end, never a measure
 Rows = list[dict[str, Any]]
 

@@ -68,10 +68,10 @@ class Plan:
         return self.seconds / 3 if self.warm_s is None else self.warm_s
 
     @property
-    def simulated(self) -> int:
-        """Events of a cycle, so that event time passes LEVEL_DAYS within the warm-up."""
+    def cycle(self) -> int:
+        """Events of SIMULATED_DAYS, so that event time passes LEVEL_DAYS within the warm-up."""
         a_day = self.rate * self.warm / LEVEL_DAYS
-        return min(max(1_000, int(a_day * SIMULATED_DAYS)), 1_000_000)
+        return min(max(200, int(a_day * SIMULATED_DAYS)), 1_000_000)
 
 
 @dataclass
@@ -171,7 +171,7 @@ def soak(plan: Plan, folder: Path, out: Path) -> Outcome:
     pause = max(30, min(600, int(plan.seconds / 10)))
     settings = environment(folder, TXMON_SNAPSHOT_SECONDS=str(pause))
     events = folder / "events.parquet"
-    command(settings, "simulate", "--events", str(plan.simulated), "--seed", str(plan.seed), "--out", events)
+    _simulate(plan, settings, events)
     key = _key(store)
     with serving(store, settings, folder / "service.log", plan.program) as served, out.open("w") as file:
         samples = _watch(plan, served, _load(plan, served.port, key, folder), folder, file)
@@ -195,6 +195,16 @@ def soak(plan: Plan, folder: Path, out: Path) -> Outcome:
     return outcome
 
 
+def _simulate(plan: Plan, settings: dict[str, str], events: Path) -> None:
+    """Make a portfolio whose last days have as many events as the plan wants; accounts are years older."""
+    asked = plan.cycle
+    for _ in range(2):
+        asked = min(max(asked, 1_000), 10_000_000)
+        command(settings, "simulate", "--events", str(asked), "--seed", str(plan.seed), "--out", events)
+        _, within = soakload.parts_of(soakload.rows_of(events), SIMULATED_DAYS)
+        asked = int(asked * plan.cycle / len(within))
+
+
 def _key(store: Path) -> str:
     with open_store(store) as opened, opened.write() as tx:
         people = [("Ana", ("admin", "ingest")), ("Ben", ("admin", "approver"))]
@@ -202,8 +212,8 @@ def _key(store: Path) -> str:
 
 
 def _load(plan: Plan, port: int, key: str, folder: Path) -> subprocess.Popen[bytes]:
-    rows = soakload.rows_of(folder / "events.parquet")
-    days = plan.seconds * plan.rate / len(rows) * SIMULATED_DAYS
+    _, within = soakload.parts_of(soakload.rows_of(folder / "events.parquet"), SIMULATED_DAYS)
+    days = plan.seconds * plan.rate / len(within) * SIMULATED_DAYS
     now = datetime.fromtimestamp(SystemClock().now_us() // 1_000_000, UTC)
     start = (now - timedelta(days=1.2 * days + SIMULATED_DAYS)).replace(hour=0, minute=0, second=0)
     words = [port, key, folder / "events.parquet", folder / "load.ndjson", plan.rate, plan.batch]

@@ -15,6 +15,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,17 @@ def _plain(row: dict[str, Any]) -> dict[str, Any]:
     return made
 
 
+def parts_of(rows: list[dict[str, Any]], days: int) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Events before the last `days` days, and those within them."""
+    first = _first_of(rows, days)
+    return [r for r in rows if r["event_time"] < first], [r for r in rows if r["event_time"] >= first]
+
+
+def _first_of(rows: list[dict[str, Any]], days: int) -> datetime:
+    last = max(row["event_time"] for row in rows).date()
+    return datetime.combine(last - timedelta(days=days - 1), datetime.min.time(), UTC)
+
+
 def bodies(rows: list[dict[str, Any]], start: datetime, days: int) -> Iterator[bytes]:
     """Events for ever; event time begins at `start`.
 
@@ -48,20 +60,18 @@ def bodies(rows: list[dict[str, Any]], start: datetime, days: int) -> Iterator[b
     events, and would come to as many as a real one has in decades. What lies before them, accounts that were
     opened years ago, comes once.
     """
-    last = max(row["event_time"] for row in rows).date()
-    first = datetime.combine(last - timedelta(days=days - 1), datetime.min.time(), UTC)
+    first = _first_of(rows, days)
+    before, within = parts_of(rows, days)
     by, cycle = start - first, 0
-    for row in rows:
-        if row["event_time"] < first:
-            yield orjson.dumps(row | {"event_time": start}, default=str)
+    for row in before:
+        yield orjson.dumps(row | {"event_time": start}, default=str)
     while True:
         start_of_cycle = first + by
-        for row in rows:
-            if row["event_time"] >= first:
-                made = _shifted(row, by)
-                made["event_time"] = start_of_cycle + (row["event_time"] - first) / SQUEEZE
-                made["event_id"] = f"{cycle}-{row['event_id']}"
-                yield orjson.dumps(made, default=str)
+        for row in within:
+            made = _shifted(row, by)
+            made["event_time"] = start_of_cycle + (row["event_time"] - first) / SQUEEZE
+            made["event_id"] = f"{cycle}-{row['event_id']}"
+            yield orjson.dumps(made, default=str)
         by, cycle = by + timedelta(days=days), cycle + 1
 
 
@@ -82,14 +92,22 @@ def _code(text: bytes) -> str:
         return "no problem document"
 
 
+@dataclass(frozen=True)
+class Days:
+    """Events before event time begins to pass, and how many days each passes then."""
+
+    before: int
+    an_event: float
+
+
 class Load:
     """Some connections that share one schedule; whoever is behind it sends at once."""
 
     def __init__(
-        self, port: int, key: str, source: Iterator[bytes], rate: float, batch: int, days_an_event: float
+        self, port: int, key: str, source: Iterator[bytes], rate: float, batch: int, days: Days
     ) -> None:
         self._port, self._key, self._source, self._batch = port, key, source, batch
-        self._pause_s, self.days_an_event = batch / rate, days_an_event
+        self._pause_s, self.days = batch / rate, days
         self._due_s = time.monotonic()
         self.sent = self.acked = 0
         self.errors: Counter[str] = Counter()
@@ -161,7 +179,7 @@ async def run(load: Load, connections: int, seconds: float, stats: Path) -> None
                 "acked": load.acked,
                 "slowest_ms": round(load.slowest_ms, 1),
             }
-            line["days"] = round(load.acked * load.days_an_event, 1)
+            line["days"] = round(max(0, load.acked - load.days.before) * load.days.an_event, 1)
             line["errors"] = dict(load.errors.most_common(MOST_NAMED))
             load.slowest_ms = 0.0
             file.write(json.dumps(line) + "\n")
@@ -174,7 +192,9 @@ def main() -> None:
     port, key, events, stats, rate, batch, connections, seconds, start, days = sys.argv[1:]
     rows = rows_of(Path(events))
     source = bodies(rows, datetime.fromisoformat(start), int(days))
-    load = Load(int(port), key, source, float(rate), int(batch), int(days) / len(rows))
+    before, within = parts_of(rows, int(days))
+    passed = Days(len(before), int(days) / len(within))
+    load = Load(int(port), key, source, float(rate), int(batch), passed)
     asyncio.run(run(load, int(connections), float(seconds), Path(stats)))
 
 

@@ -20,7 +20,7 @@ def test_ten_thousand_card_numbers_leave_no_trace(tmp_path: Path) -> None:
     lines.insert(100, '{"event_id": "broken ' + numbers[0] + '", ')
     source.write_text("\n".join(lines) + "\n", encoding="utf-8")
     out = tmp_path / "out"
-    command = [sys.executable, "-c", "from txmon.cli import main; main()", "score", str(source)]
+    command = [sys.executable, "-m", "txmon", "score", str(source)]
     run = subprocess.run(
         [*command, "--feed", "native", "--out", str(out), "--store", str(tmp_path / "state")],
         capture_output=True,

@@ -26,7 +26,7 @@ from servicekit import (
 
 from txmon.clock import SystemClock, random_bytes
 from txmon.errors import StateError
-from txmon.pipeline import commit
+from txmon.pipeline import commit, enginehost
 from txmon.pipeline.far import Far
 from txmon.pipeline.replay import Replay, replay
 from txmon.pipeline.scorer import Scorer
@@ -232,6 +232,38 @@ def test_a_snapshot_is_written_beside_the_next_batches(simple: Bench) -> None:
     assert again.close()
 
 
+def test_without_room_for_a_copy_of_the_process_the_state_is_copied(
+    simple: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fork() -> int:
+        raise BlockingIOError("no memory")
+
+    monkeypatch.setattr(enginehost, "fork", fork)
+    service = own(simple, snapshot_events=1)
+    send(service, [pay("a")])
+    until(lambda: service.saving.seq > 0)
+    assert simple.log.said("snapshot.failed") == 0
+    assert service.close()
+    again = own(simple)
+    assert again.replayed == 0
+    assert again.close()
+
+
+def test_old_snapshots_that_cannot_be_removed_stop_nothing(simple: Bench) -> None:
+    service = own(simple, snapshot_events=1)
+
+    def tidy(place: Any) -> None:
+        raise PermissionError("it is somebody else's")
+
+    service.snapshots.tidy = tidy  # type: ignore[method-assign]
+    send(service, [pay("a")])
+    until(lambda: service.saving.seq > 0)
+    assert simple.log.said("snapshot.failed") == 1
+    (outcome,) = send(service, [pay("b", 1)])
+    assert outcome.accepted == 1
+    assert service.close()
+
+
 def test_a_snapshot_that_cannot_be_written_is_told(simple: Bench) -> None:
     service = own(simple, snapshot_events=1)
     service.snapshots.folder.write_text("no folder")
@@ -241,6 +273,21 @@ def test_a_snapshot_that_cannot_be_written_is_told(simple: Bench) -> None:
     assert isinstance(error, StateError)
     assert service.readiness() == []
     service.close()
+
+
+def test_a_snapshot_that_cannot_even_be_begun_stops_nothing(simple: Bench) -> None:
+    service = own(simple, snapshot_events=1)
+
+    def save(order: Any, saved: Any) -> None:
+        raise MemoryError
+
+    service.applier.scoring.save = save  # type: ignore[method-assign]
+    send(service, [pay("a")])
+    until(lambda: simple.log.said("snapshot.failed") > 0)
+    send(service, [pay("b", 1)])
+    assert simple.log.said("snapshot.failed") == 1  # not tried again at once
+    assert service.readiness() == []
+    assert service.close()
 
 
 def test_a_state_that_nobody_wants_any_more_is_not_written_to_the_end(tmp_path: Path) -> None:

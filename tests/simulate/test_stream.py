@@ -128,7 +128,7 @@ def test_same_bytes_whatever_the_hash_seed(tmp_path: Path) -> None:
         command = [
             sys.executable,
             "-m",
-            "txmon.cli",
+            "txmon",
             "simulate",
             "--events",
             "12000",
@@ -137,8 +137,6 @@ def test_same_bytes_whatever_the_hash_seed(tmp_path: Path) -> None:
             "--out",
             str(out),
         ]
-        code = "from txmon.cli import main; import sys; sys.argv = ['txmon', *sys.argv[1:]]; main()"
-        command = [sys.executable, "-c", code, *command[3:]]
         subprocess.run(
             command, check=True, env={**os.environ, "PYTHONHASHSEED": hash_seed}, capture_output=True
         )

@@ -31,7 +31,7 @@ from txmon.streams.connect import open_consumer
 MESSAGES, POISON_EVERY, KILLS_OF_A_LIFE = 5_000, 97, 5
 ROUNDS = int(os.environ.get("ROUNDS", "3"))
 LONG_S = 300.0
-TXMON = [sys.executable, "-c", "from txmon.cli import main; main()"]
+TXMON = [sys.executable, "-m", "txmon"]
 _CUT = (
     "hit_id",
     "journal_seq",

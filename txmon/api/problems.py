@@ -63,6 +63,7 @@ CODES: dict[str, tuple[int, str]] = {
     "store_unavailable": (503, "The store cannot be used now"),
     "commit_unknown": (503, "The store cannot be used now"),
     "source": (503, "The source cannot be used now"),
+    "engine_lost": (503, "The engine has ended and cannot be replaced"),
     "issuer": (503, "Who signs tokens cannot be asked now"),
     "no_room": (507, "The disk is nearly full"),
     "store_fatal": (507, "The store cannot take more"),

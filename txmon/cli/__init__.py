@@ -6,10 +6,10 @@ engine's compiled code.
 
 from __future__ import annotations
 
+import atexit
 import importlib
 import os
 import sys
-import threading
 from collections.abc import Sequence
 
 import typer
@@ -74,26 +74,27 @@ def command_line(words: Sequence[str]) -> TyperGroup:
 def main() -> None:
     """Run the command line; errors made on purpose end with their text and exit code 2."""
     try:
-        code = command_line(sys.argv[1:])(standalone_mode=True)
+        command_line(sys.argv[1:])()
     except TxmonError as error:
         typer.echo(str(error), err=True)
-        code = 2
-    except SystemExit as ended:
-        code = ended.code
-        if isinstance(code, str):
-            typer.echo(code, err=True)
-            code = 1
-    _end(code or 0)
+        sys.exit(2)
 
 
-def _end(code: int) -> None:
-    """End the process, though a thread that nobody waits for may still be inside a library.
+def entry() -> None:
+    """Run the command line as a process of its own, which ends though a thread may still be inside a library.
 
     The interpreter would stop such a thread where it is, and some libraries answer that with an abort: an end
-    that was clean would look like a crash.
+    that was clean would look like a crash. Threads that a library started itself are not in Python's list of
+    threads, so every process ends this way, behind what was registered for its end.
     """
+    code = 0
+    try:
+        main()
+    except SystemExit as ended:
+        if isinstance(ended.code, str):
+            typer.echo(ended.code, err=True)
+        code = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+    atexit._run_exitfuncs()  # noqa: SLF001 - it has no public name, and what is registered must still run
     sys.stdout.flush()
     sys.stderr.flush()
-    if threading.active_count() > 1:
-        os._exit(code)
-    sys.exit(code)
+    os._exit(code)

@@ -36,6 +36,9 @@ def bench(
     capacity: Annotated[
         bool, typer.Option("--capacity", help="Only what a stored event costs; see docs/capacity.md.")
     ] = False,
+    restart: Annotated[
+        bool, typer.Option("--restart", help="Only starts behind so many events, killed under load.")
+    ] = False,
     out: Annotated[
         Path | None, typer.Option("--out", help="Keep data, rules and hits in this folder.")
     ] = None,
@@ -55,8 +58,9 @@ def bench(
     def say(text: str) -> None:
         typer.echo(text, err=True)
 
-    if service or capacity:
-        (_service if service else _capacity)(events, out, as_json, say)
+    alone = _service if service else _capacity if capacity else _restart if restart else None
+    if alone is not None:
+        alone(events, out, as_json, say)
         return
     if out is not None:
         figures = run(options, out, say)
@@ -104,5 +108,25 @@ def _capacity(events: int, out: Path | None, as_json: bool, say: Callable[[str],
         found = measure(events, Path(temporary) if out is None else out, say)
     for line in lines_of(found):
         typer.echo(line)
+    if as_json:
+        typer.echo(json.dumps(found))
+
+
+def _restart(events: int, out: Path | None, as_json: bool, say: Callable[[str], None]) -> None:
+    """Measure starts behind so many events, with the packs that ship."""
+    from txmon.bench.restart import measure, sent
+    from txmon.bench.workload import make_workload
+
+    with TemporaryDirectory(prefix="txmon-bench-") as temporary:
+        folder = Path(temporary) if out is None else out
+        folder.mkdir(parents=True, exist_ok=True)
+        say(f"making {sent(events):,} events")
+        found = measure(make_workload(folder, sent(events)).events, events, folder / "restart", say)
+    typer.echo(f"{found['events']:,} events at {found['events_per_second']:,.0f} a second, then kill -9")
+    for what in ("killed", "stopped"):
+        typer.echo(
+            f"ready in {found[f'ready_behind_{what}_s']} s behind a service that was {what}, "
+            f"{found[f'read_again_behind_{what}']:,} events read again"
+        )
     if as_json:
         typer.echo(json.dumps(found))

@@ -40,13 +40,13 @@ class Group:
     def __init__(self, layout: GroupLayout) -> None:
         self.layout = layout
         self._L = layout.layout
-        self._rows = np.empty((1024, self._L.dims[D_COLUMNS]), np.int64)
-        self._perm = np.empty(0, np.int64)
-        self._line = np.empty(0, np.int64)
-        self._keys = np.empty((0, len(layout.fresh_line)), np.int64)
+        self._rows = np.zeros((1024, self._L.dims[D_COLUMNS]), np.int64)
+        self._perm = np.zeros(0, np.int64)
+        self._line = np.zeros(0, np.int64)
+        self._keys = np.zeros((0, len(layout.fresh_line)), np.int64)
         self._table = _empty_table(1024 if self._L.dims[D_DISTINCT] else 2)
         self._free = np.full(64, -1, np.int64)
-        self._nodes = np.empty((0, NODE_COLUMNS), np.int64)
+        self._nodes = np.zeros((0, NODE_COLUMNS), np.int64)
         self._meta = np.zeros(st.META_CELLS, np.int64)
         self._meta[st.M_FREE_NODE] = -1
         self._lows = np.zeros(len(self._L.span), np.int64)
@@ -229,7 +229,7 @@ class Group:
         ):
             raise StateError("snapshot was made for another set of features; start from the journal instead")
         self._rows = _room(arrays["rows"], 1024)
-        self._perm = _room(arrays["perm"], len(self._rows)) if len(arrays["perm"]) else np.empty(0, np.int64)
+        self._perm = _room(arrays["perm"], len(self._rows)) if len(arrays["perm"]) else np.zeros(0, np.int64)
         self._line = arrays["line"].copy()
         self._keys = arrays["keys"].copy()
         slots = len(self._table)
@@ -248,10 +248,11 @@ def _longer(array: np.ndarray, length: int | None = None) -> np.ndarray:
     """Return a copy with more room.
 
     New cells are not touched, so they cost memory only when used: small arrays are given plenty, since
-    what a copy costs is the first touch of its pages.
+    what a copy costs is the first touch of its pages. They are 0 and never what lay there before, which
+    could be a request: unused cells are saved with the others.
     """
     times = next((factor for limit, factor in _GROWTH if array.nbytes < limit), 1.6)
-    grown = np.empty((length or max(64, int(len(array) * times)), *array.shape[1:]), array.dtype)
+    grown = np.zeros((length or max(64, int(len(array) * times)), *array.shape[1:]), array.dtype)
     grown[: len(array)] = array
     return grown
 
@@ -262,6 +263,6 @@ def _empty_table(slots: int) -> np.ndarray:
 
 
 def _room(array: np.ndarray, at_least: int) -> np.ndarray:
-    grown = np.empty((max(at_least, len(array)), *array.shape[1:]), np.int64)
+    grown = np.zeros((max(at_least, len(array)), *array.shape[1:]), np.int64)
     grown[: len(array)] = array
     return grown

@@ -30,7 +30,7 @@ from txmon.pipeline.history import epochs
 from txmon.pipeline.recover import fresh_scorer, stand
 from txmon.pipeline.rehearsal import rehearse
 from txmon.pipeline.scorer import Scorer
-from txmon.pipeline.scoring import Near, pulse_of, score
+from txmon.pipeline.scoring import Near, pulse_of, save_copy, score
 from txmon.pipeline.snapshots import Order, Snapshots, write
 from txmon.pipeline.wire import pack, pack_error, unpack
 from txmon.store import Store
@@ -38,6 +38,7 @@ from txmon.store import Store
 Answer = tuple[Any, Mapping[str, pa.Table]]
 # Garbage of a batch is seldom in circles: looking for it after every 700 objects takes a tenth of the time.
 _GARBAGE = (50_000, 20, 100)
+fork = os.fork
 _NICE = 10  # a snapshot must not take the time of events
 
 
@@ -171,7 +172,13 @@ class _Host:
 
     def _save(self, order: Order, _tables: Any) -> Answer:
         reads, writes = os.pipe()
-        self._saving = pid = os.fork()
+        try:
+            self._saving = pid = fork()
+        except OSError:  # there is no room for another process of this size: stand still for a copy instead
+            os.close(reads)
+            os.close(writes)
+            save_copy(self._at_work, order, lambda error: self._tell(error.detail if error else ""))
+            return None, {}
         if pid == 0:
             self._write(order, writes)
         os.close(writes)
@@ -200,7 +207,9 @@ class _Host:
         os.close(reads)
         os.waitpid(pid, 0)
         self._saving = 0
-        problem = said[1:].decode() if said else "the process that wrote it was killed"
+        self._tell(said[1:].decode() if said else "the process that wrote it was killed")
+
+    def _tell(self, problem: str) -> None:
         self._send(pack("saved", problem))
 
     def _config(self, document: bytes) -> Config:

@@ -165,12 +165,23 @@ class Far:
         return found, tables
 
     def _listen(self, connection: Connection, queue: SimpleQueue[_Said | None]) -> None:
-        """Take what the process says, until it has ended."""
+        """Take what the process says until it has ended, or cannot be understood; whoever waits is told."""
+        try:
+            self._hear(connection, queue)
+        finally:
+            connection.close()
+            queue.put(None)
+            if connection is self._connection:
+                self._lost = True
+                self._end_saving("the engine's process has ended")
+                self._wake()
+
+    def _hear(self, connection: Connection, queue: SimpleQueue[_Said | None]) -> None:
         while True:
             try:
                 said = unpack(connection.recv_bytes())
             except (EOFError, OSError):
-                break
+                return
             if said[0] == "saved":
                 self._end_saving(said[1])
             elif said[0] == "warmed":
@@ -179,12 +190,6 @@ class Far:
             else:
                 queue.put(said)
                 self._wake()
-        connection.close()
-        queue.put(None)
-        if connection is self._connection:
-            self._lost = True
-            self._end_saving("the engine's process has ended")
-            self._wake()
 
     def _end_saving(self, problem: str) -> None:
         saved, self._saved = self._saved, None

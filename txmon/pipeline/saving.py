@@ -11,7 +11,7 @@ import threading
 from dataclasses import dataclass
 
 from txmon.clock import monotonic_s
-from txmon.errors import StateError
+from txmon.errors import StateError, TxmonError
 from txmon.metrics import Metrics
 from txmon.pipeline.commit import Fault
 from txmon.pipeline.log import Log
@@ -20,6 +20,7 @@ from txmon.pipeline.snapshots import Place, Snapshots
 from txmon.store.db import Marks
 
 _COPY_SHARE, _WRITE_SHARE = 20, 2
+_AGAIN_S = 10.0  # after one that could not even be begun
 
 
 @dataclass(frozen=True)
@@ -64,9 +65,11 @@ class Saving:
             scoring.save(
                 self._snapshots.order(place, essence), lambda problem: self._end(place, started, problem)
             )
-        except BaseException:
+        except (TxmonError, OSError, MemoryError) as error:  # it costs a later start its time, nothing else
+            self._log.error("snapshot.failed", exc_info=error)
+            self._not_before_s = monotonic_s() + _AGAIN_S
             self._written.set()
-            raise
+            return
         self._events, self._saved_s = marks.events, started
         self._not_before_s = monotonic_s() + (monotonic_s() - started) * _COPY_SHARE
         self._point("snapshot_copied")
@@ -78,7 +81,10 @@ class Saving:
             if problem is not None:
                 self._log.error("snapshot.failed", exc_info=problem)
                 return
-            self._snapshots.tidy(place)
+            try:
+                self._snapshots.tidy(place)
+            except OSError as error:  # the new one is there all the same
+                self._log.error("snapshot.failed", exc_info=error)
             self.seq = place.seq
             self._metrics.snapshot_seq.set(place.seq)
             self._metrics.snapshot_seconds.observe(took)

@@ -170,20 +170,25 @@ class Near:
 
     def save(self, order: Order, saved: Saved) -> None:
         """Copy the state, and write the copy in a thread."""
-        state = self.scorer.snapshot()
-
-        def run() -> None:
-            try:
-                write(state, order)
-            except StateError as error:
-                saved(error)
-            else:
-                saved(None)
-
-        threading.Thread(target=run, name="txmon-snapshot", daemon=True).start()
+        save_copy(self.scorer, order, saved)
 
     def close(self) -> None:
         """Nothing: the state goes with this object."""
+
+
+def save_copy(scorer: Scorer, order: Order, saved: Saved) -> None:
+    """Copy a state, and write the copy in a thread."""
+    state = scorer.snapshot()
+
+    def run() -> None:
+        try:
+            write(state, order)
+        except StateError as error:
+            saved(error)
+        else:
+            saved(None)
+
+    threading.Thread(target=run, name="txmon-snapshot", daemon=True).start()
 
 
 def score(scorer: Scorer, events: pa.Table) -> Applied:

@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 
 from txmon.clock import Clock, RandomBytes, Sleep, monotonic_s
 from txmon.engine.warm import warm_up
-from txmon.errors import Busy, EngineLost, Stopping
+from txmon.errors import Busy, Stopping
 from txmon.metrics import Metrics
 from txmon.model.aliases import Aliases
 from txmon.model.rates import Rates
@@ -37,12 +37,13 @@ from txmon.pipeline.inbox import Done, Inbox
 from txmon.pipeline.log import Log
 from txmon.pipeline.measure import Measure
 from txmon.pipeline.nursery import Nursery
+from txmon.pipeline.parts import Between, Parts
 from txmon.pipeline.saving import Rhythm, Saving
 from txmon.pipeline.scoring import Scoring
 from txmon.pipeline.snapshots import Snapshots
 from txmon.pipeline.ticks import SOURCE, Ticks
 from txmon.pipeline.work import Intake, Outcome, Sender, Work
-from txmon.pipeline.writer import Between, Parts, Writer
+from txmon.pipeline.writer import Writer
 from txmon.rules.ir import Rule
 from txmon.settings import Settings
 from txmon.store import Store, Tx, aliases, journal
@@ -342,10 +343,7 @@ class Service:
     # -- in the writer's thread ----------------------------------------------------------------------
 
     def _save(self) -> None:
-        try:
-            self.saving.now(self.applier.scoring, self.store.marks, self.config.essence)
-        except EngineLost as error:  # the next batch finds out, and another one takes over
-            self.doors.log.error("snapshot.failed", exc_info=error)
+        self.saving.now(self.applier.scoring, self.store.marks, self.config.essence)
 
     def _round(self) -> None:
         self.metrics.queue_events.set(self.inbox.events)

@@ -14,14 +14,11 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-import numpy as np
-import pyarrow as pa
-
-from txmon.clock import Clock, Sleep, monotonic_s
+from txmon.clock import monotonic_s
 from txmon.errors import (
     CommitUnknown,
     SourceError,
@@ -30,57 +27,21 @@ from txmon.errors import (
     StoreError,
     TxmonError,
 )
-from txmon.pipeline.applier import Applier
 from txmon.pipeline.batch import Batch, assemble
-from txmon.pipeline.commit import Fault, Prepared
-from txmon.pipeline.decide import RefusedRows, outcomes
+from txmon.pipeline.commit import Prepared
+from txmon.pipeline.decide import outcomes
 from txmon.pipeline.earlier import earlier_advice
-from txmon.pipeline.inbox import Change, Inbox, Job
-from txmon.pipeline.log import Log
-from txmon.pipeline.measure import Measure
-from txmon.pipeline.refusals import REFUSALS
-from txmon.pipeline.scoring import Applied
+from txmon.pipeline.inbox import Change, Job
+from txmon.pipeline.parts import Parts
+from txmon.pipeline.refused import refused_rows
 from txmon.pipeline.storing import FAILURES, PAUSE_MAX_S, Storing
 from txmon.pipeline.work import Intake, Outcome, Work
 from txmon.rules.ir import Rule
-from txmon.store import Store
 
 _IDLE_S = 0.5
 # Senders that wait for each answer fall into groups that are stored in turn, each waiting for the others. A
 # moment's patience joins them: one commit for all, and half the waiting (measured with 16 connections).
 _PATIENCE_S, _STEPS, _FEW_SENDERS = 0.001, 4, 256
-
-
-@dataclass(frozen=True)
-class Between:
-    """What is done between batches.
-
-    round: after each. due: whether `settled` has something to do, which is called where the engine stands at
-    the journal's end.
-    """
-
-    round: Callable[[], None]
-    due: Callable[[], bool]
-    settled: Callable[[], None]
-
-
-@dataclass(frozen=True)
-class Parts:
-    """What the writer works with."""
-
-    store: Store
-    inbox: Inbox
-    intake: Intake
-    applier: Applier
-    rules: Mapping[str, Rule]
-    clock: Clock
-    sleep: Sleep
-    measure: Measure
-    log: Log
-    batch_events: int
-    history_until_us: int | None
-    between: Between
-    point: Fault
 
 
 @dataclass(frozen=True)
@@ -175,7 +136,6 @@ class Writer:
             self._owed |= {id(job): job for job in jobs}
             self.busy = bool(jobs or changes or self._flights)
             if changes:
-                self._land_all()
                 self._change_all(changes)
             if jobs:
                 self._launch(jobs)
@@ -215,6 +175,7 @@ class Writer:
 
     def _change_all(self, changes: Sequence[Change]) -> None:
         try:
+            self._land_all()
             for change in changes:
                 self._change(change)
         except Exception:
@@ -388,7 +349,7 @@ class Writer:
         started = p.measure.stage("apply", max(flight.started, self._scored))
         self._scored = started
         p.point("applied")
-        refused = self._refused(batch, applied)
+        refused = refused_rows(batch, applied, p.intake)
         made = partial(outcomes, batch, applied, refused, p.rules)
         prepared = Prepared(batch, applied, refused, p.clock.now_us(), p.history_until_us, made)
         stored = self._storing.store(prepared)
@@ -400,23 +361,6 @@ class Writer:
     def _earlier(self, keys: Sequence[tuple[str, str]]) -> Mapping[tuple[str, str], str]:
         with self._p.store.read() as conn:
             return earlier_advice(conn, keys)
-
-    def _refused(self, batch: Batch, applied: Applied) -> RefusedRows:
-        """Rows refused while decoding, then those that the engine refused."""
-        tables = [batch.refused]
-        work, line = [batch.refused_place.work], [batch.refused_place.line]
-        for code, refusal in REFUSALS.items():
-            rows = np.flatnonzero(applied.verdict == code)
-            for number in np.unique(batch.event_place.work[rows]).tolist():
-                mine = rows[batch.event_place.work[rows] == number]
-                place = batch.event_place.take(mine)
-                events = batch.events.take(pa.array(mine))
-                tables.append(
-                    self._p.intake.refuse(events, refusal, batch.works[number].sender, place.position)
-                )
-                work.append(place.work)
-                line.append(place.line)
-        return RefusedRows(pa.concat_tables(tables), np.concatenate(work), np.concatenate(line))
 
     # -- answers -------------------------------------------------------------------------------------
 
