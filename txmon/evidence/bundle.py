@@ -18,21 +18,19 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
-import sqlalchemy as sa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from txmon.clock import rfc3339
 from txmon.errors import ConfigError, InputError
 from txmon.evidence import scores as scoring
 from txmon.evidence import signing, source
-from txmon.evidence.configs import as_it_was, part_of, rates_of
+from txmon.evidence.chosen import chosen
+from txmon.evidence.configs import as_it_was, part_of
 from txmon.evidence.custody import Maker, by_appearance, custody
 from txmon.evidence.derive import Tables, differences
 from txmon.evidence.flat import csv_of
 from txmon.evidence.proofs import Proven, closed, prove_all
-from txmon.evidence.reach import Sources, reach
 from txmon.evidence.redact import PROFILES, Redaction
 from txmon.evidence.script import Expected, Section, script, section_statements
 from txmon.evidence.source import Hit
@@ -41,7 +39,6 @@ from txmon.evidence.tables import EVENTS, HITS, SCORE_INPUTS, SCORES, hit_table
 from txmon.pipeline.config import versions
 from txmon.rules.ir import Rule
 from txmon.store import Store
-from txmon.store.schema import hits as hit_rows
 
 FORMAT = 1
 _STAMP = (1980, 1, 1, 0, 0, 0)
@@ -128,23 +125,10 @@ def _choose(store: Store, work: _Work) -> None:
     """Find the events; scores of detectors are derived from the journal on the way."""
     if None not in work.reasons:
         raise InputError(f"no hit of the alert can be derived again: {_told(work.reasons)}")
-    events = source.events_around(store, work.found)
-    work.found = source.resolved(work.found, events)
-    usable = [h for h, reason in zip(work.found, work.reasons, strict=True) if reason is None]
-    work.rates = rates_of({h.epoch.first_seq: h.epoch.document for h in work.found})
-    names = {r.id for h in usable for r in source.closure(h.rule, h.epoch.config.rules)}
-    with store.read() as conn:
-        counted: dict[str, set[int]] = {}
-        query = sa.select(hit_rows.c.rule_id, hit_rows.c.ingest_seq).where(
-            hit_rows.c.rule_id.in_(sorted(names)), hit_rows.c.trigger != "tick"
-        )
-        for rule_id, number in conn.execute(query):
-            counted.setdefault(rule_id, set()).add(number)
-    sources = Sources(events, work.rates, {k: frozenset(v) for k, v in counted.items()})
-    wanted = reach(usable, sources) | {h.seq for h in work.found}
-    chosen = events.filter(pc.is_in(events.column("ingest_seq"), pa.array(sorted(wanted), pa.int64())))
-    work.events = chosen.select(EVENTS.names).cast(EVENTS).sort_by("ingest_seq")
-    work.scores = scoring.scores_of(store, usable)
+    found = chosen(store, work.found, work.reasons)
+    work.found, work.rates = found.found, found.rates
+    work.events = found.events.select(EVENTS.names).cast(EVENTS)
+    work.scores = scoring.scores_of(store, found.usable)
 
 
 def _derive(work: _Work) -> None:

@@ -19,7 +19,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
 from txmon.errors import InputError
 from txmon.reports.model import VERSION, Report
@@ -31,6 +31,7 @@ _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 _DECIMAL = re.compile(r"-?\d{1,20}(\.\d{1,20})?")
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 _MISSING = object()
+_T = TypeVar("_T")
 
 
 class ReportModelError(InputError):
@@ -84,6 +85,25 @@ def loads(text: bytes | str) -> Report:
         raise ReportModelError(faults[:MAX_FAULTS] + ([f"and {more} more"] if more > 0 else []))
     assert isinstance(found, Report)
     return found
+
+
+def read_part(value: Any, kind: type[_T]) -> _T:
+    """Return parsed JSON as a part of the model, as strictly as a whole report.
+
+    Raises:
+        ReportModelError: a field is wrong.
+    """
+    faults: list[str] = []
+    found = _read(value, kind, "", faults)
+    if faults:
+        raise ReportModelError(faults[:MAX_FAULTS])
+    assert isinstance(found, kind)
+    return found
+
+
+def part_of(value: Any) -> Any:
+    """Return a part of the model as it stands in JSON; the other way round is `read_part`."""
+    return _out(value)
 
 
 def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -150,7 +170,7 @@ def _read_object(value: Any, kind: Any, path: str, faults: list[str]) -> Any:
         if item is not _MISSING:
             out[name] = _read(item, _hints(kind)[name], _join(path, name), faults)
         elif declared.default is dataclasses.MISSING and declared.default_factory is dataclasses.MISSING:
-            _fault(faults, _join(path, name), "is missing", "every report must give it")
+            _fault(faults, _join(path, name), "is missing", "give it")
     return None if len(faults) > before else kind(**out)
 
 
