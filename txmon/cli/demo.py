@@ -21,8 +21,12 @@ def demo(
     """Simulate, score and tell; everything lands below --out."""
     # Imported here so that `--help` and wrong arguments answer at once.
     from txmon.cli.demodesk import open_desk
+    from txmon.clock import SystemClock
     from txmon.demo.run import demo as run
     from txmon.model.keys import ensure_key
 
-    for line in run(out, events, seed, ensure_key(), open_desk, lambda text: typer.echo(text, err=True)):
+    def say(text: str) -> None:
+        typer.echo(text, err=True)
+
+    for line in run(out, events, seed, ensure_key(), open_desk, SystemClock(), say):
         typer.echo(line)

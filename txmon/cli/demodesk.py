@@ -21,7 +21,7 @@ from txmon.store import Store
 from txmon.store.access import Access
 from txmon.store.dialects import DATABASE_FILE
 
-_ROLES = {ANA: ("analyst", "admin"), BEN: ("approver", "admin")}
+_ROLES = {ANA: ("analyst", "admin"), BEN: ("approver", "safeguarding", "admin")}
 
 
 @contextmanager

@@ -12,14 +12,17 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from txmon.clock import monotonic_s
-from txmon.demo.desk import OpenDesk, pipeline_key, send, take_up
+from txmon.clock import Clock, monotonic_s, rfc3339
+from txmon.demo import papers
+from txmon.demo.casework import work
+from txmon.demo.desk import Desk, OpenDesk, pipeline_key, send, take_up
 from txmon.demo.lookalike import nearest_look_alike
 from txmon.demo.page import page
 from txmon.demo.stored import stored_results
-from txmon.demo.story import choose_alert, tell
+from txmon.demo.story import Story, choose_alert, tell
 from txmon.demo.summary import Run, summary
 from txmon.engine.warm import warm_up
 from txmon.errors import ConfigError
@@ -38,7 +41,13 @@ FEED = "native"
 
 
 def demo(
-    out: Path, events: int, seed: int, key: PanKey, open_desk: OpenDesk, say: Callable[[str], None]
+    out: Path,
+    events: int,
+    seed: int,
+    key: PanKey,
+    open_desk: OpenDesk,
+    clock: Clock,
+    say: Callable[[str], None],
 ) -> list[str]:
     """Make the demo below `out`; return the lines to print.
 
@@ -65,15 +74,15 @@ def demo(
         seconds = monotonic_s() - started
         hits, alerts = stored_results(desk.store)
         chosen = choose_alert(alerts, labels)
-        if chosen is not None:
-            told.append(take_up(desk, chosen["alert_id"]))
+        story = None if chosen is None else tell(chosen, stream, hits, plan)
+        if story is not None:
+            told += _work(out, desk, story, stream, clock, say)
     pq.write_table(hits, out / HITS_FILE, compression="zstd")
     pq.write_table(alerts, out / ALERTS_FILE, compression="zstd")
     run = Run(len(stream), seed, len(plan.rules), len(hits), len(alerts), seconds, str(out), tuple(told))
     judged = judge(labels, hits, alerts)
-    if chosen is None:
+    if story is None:
         return summary(run, None, None, judged)
-    story = tell(chosen, stream, hits, plan)
     other = nearest_look_alike(story, stream, labels, alerts, plan, _prober(key))
     try:
         (out / PAGE_FILE).write_text(page(run, story, other, judged), encoding="utf-8")
@@ -82,6 +91,23 @@ def demo(
             f"cannot write {out / PAGE_FILE}: {error.strerror}; choose another --out"
         ) from error
     return summary(run, story, other, judged)
+
+
+def _work(
+    out: Path, desk: Desk, story: Story, stream: pa.Table, clock: Clock, say: Callable[[str], None]
+) -> list[str]:
+    """Let two people work on the alert, up to reports and bundles; returns what is told of it."""
+    alert = story.alert
+    told = [take_up(desk, alert["alert_id"])]
+    receiver = next((flow.name for flow in story.targets), None)
+    made = work(desk, alert, receiver, rfc3339(clock.now_us()))
+    say("writing reports of the case and bundles of its evidence")
+    times = pc.min_max(stream.column("event_time")).as_py()
+    papers.prepare(out, out / EVENTS_FILE, (times["min"].date(), times["max"].date()))
+    written = papers.reports(desk.store, made.case_id, out, clock)
+    proven = papers.bundles(desk.store, alert["alert_id"], out, clock)
+    names = [", ".join(path.name for path in each) for each in (written, proven)]
+    return [*told, *made.told, f"Reports, each marked SIMULATED: {names[0]}; evidence: {names[1]}"]
 
 
 def _prober(key: PanKey) -> Callable[[Plan, Any], Any]:

@@ -196,11 +196,12 @@ def _parties(
     wanted = {h.party_id for a in accounts for h in a.holders} | set(roles)
     owners = {p.party_id: [o.party_id for o in p.entity.owners] for p in records.parties if p.entity}
     wanted |= {owner for party in wanted for owner in owners.get(party, ())}
-    return tuple(
+    found = [
         replace(p, roles=roles[p.party_id]) if p.party_id in roles else p
         for p in records.parties
         if p.party_id in wanted
-    )
+    ]
+    return tuple(sorted(found, key=lambda p: p.roles == (Role.UNKNOWN,)))  # those with a part come first
 
 
 def _subjects(parties: Sequence[Party], indicators: Sequence[Indicator]) -> tuple[Subject, ...]:
