@@ -183,3 +183,14 @@ def test_what_is_missing_is_named_not_guessed() -> None:
     thin = fill(replace(RECORDS, reporting_person=None), evidence(facts_known_at=None, hits=()))
     paths = {f.path for f in checks.errors(checks.check_for(thin, goaml.FORMAT, Options()))}
     assert paths >= {"reporting_person", "facts_known_at", "indicators", "activity.typologies"}
+
+
+def test_an_account_that_people_suspect_is_marked_though_nobody_knows_who_holds_it() -> None:
+    """The subject stays unknown and says which account; a possible victim's account is never marked."""
+    filled = made(roles={"p-2": (Role.POSSIBLE_VICTIM,)}, suspected=frozenset({"x-1", "a-2"}))
+    (subject,) = filled.subjects
+    assert (subject.kind, "x-1" in subject.reason) == (PartyKind.UNKNOWN, True)
+    sides = [side for moved in filled.transactions for side in (moved.from_side, moved.to_side)]
+    assert {side.account_id for side in sides if side.suspected} == {"x-1"}
+    data = checks.write(filled, goaml.FORMAT, Options())
+    assert data.count(b"is_suspected>true<") == 1

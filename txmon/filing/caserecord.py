@@ -19,6 +19,7 @@ from txmon.cases.texts import signs
 from txmon.cases.words import ACTIONS, VICTIMS
 from txmon.errors import InputError, NotFound
 from txmon.reports.model import Action, Attachment, Determination, Fact, Question, Role
+from txmon.reports.modelfill import SUSPECTED
 from txmon.store.casetables import case_alerts, case_checks, case_files, case_log, cases
 from txmon.store.schema import people
 
@@ -131,6 +132,14 @@ def roles_of(
         party_id: tuple(r for r in found if r is not Role.UNKNOWN) or (Role.UNKNOWN,)
         for party_id, found in said.items()
     }
+
+
+def suspected_of(parties: Sequence[sa.RowMapping]) -> frozenset[str]:
+    """Return the accounts and merchants that people suspect, without those that may be a victim's."""
+    said: dict[str, set[str]] = defaultdict(set)
+    for row in parties:
+        said[row["ref"]].add(row["role"])
+    return frozenset(ref for ref, roles in said.items() if roles & SUSPECTED and not roles & VICTIMS)
 
 
 def moment(time_us: int) -> datetime:

@@ -78,6 +78,7 @@ def report_of_case(store: Store, case_id: str, sources: Sources, *, report_id: s
         events=events,
         hits=[_row(hit) for hit in hits],
         roles=caserecord.roles_of(parties, {a.account_id: [h.party_id for h in a.holders] for a in accounts}),
+        suspected=caserecord.suspected_of(parties),
         facts=facts,
         actions=actions,
         facts_known_at=caserecord.determination(case, names),

@@ -112,7 +112,8 @@ def _side(path: str, side: Side, report: Report) -> Iterator[Finding]:
         if holders and side.party_id not in holders:
             remedy = "take the party out, or record it as a holder of the account"
             yield warning("contradiction", f"{path}.party_id", "is no holder of the side's account", remedy)
-    if side.suspected and side.party_id in report.possible_victims:
+    holding = {h.party_id for h in account.holders} if account is not None else set()
+    if side.suspected and ({side.party_id} | holding) & report.possible_victims:
         remedy = "take the suspicion away; a possible victim is no subject"
         yield error("victim_as_subject", f"{path}.suspected", "suspects a party who may be a victim", remedy)
     yield from money(f"{path}.foreign", side.foreign)

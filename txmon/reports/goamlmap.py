@@ -1,7 +1,7 @@
 """A report of the model as goAML's `report`: what goes into which element.
 
-Only a party on record as a subject, and no possible victim, is ever marked as suspected. A report without
-anybody to suspect says so: its party is an unknown person.
+Only a party on record as a subject, or an account that people suspect, is ever marked as suspected, and never
+a possible victim's. A report without anybody to suspect says so: its party is an unknown person.
 """
 
 from __future__ import annotations
@@ -157,7 +157,7 @@ class Mapper:
             out.add("t_conductor", [self.parties.person(conductor, side.client)])
             self._named.add(conductor.party_id)
         account, party = self.report.account(side.account_id), self.report.party(side.party_id)
-        out.put(f"{word}_is_suspected", "true" if self._suspects(account, party) else "false", "")
+        out.put(f"{word}_is_suspected", "true" if self._suspects(side, account, party) else "false", "")
         kind, branch = self._end(path, side, account, party)
         out.add(f"{word}_{kind}", [branch])
         out.put(f"{word}_country", self._listed(side.country) or self._country(account, party), "country")
@@ -172,12 +172,12 @@ class Mapper:
             return self.parties.party(party, side.client)
         return "person", self.parties.nobody(path)
 
-    def _suspects(self, account: Account | None, party: Party | None) -> bool:
-        """Whether a side is a subject's own: held by a subject, and by nobody who may be a victim."""
+    def _suspects(self, side: Side, account: Account | None, party: Party | None) -> bool:
+        """Whether people suspect the side itself, or a subject holds it; never one of who may be a victim."""
         who = {h.party_id for h in account.holders} if account is not None else set()
         if party is not None:
             who.add(party.party_id)
-        return bool(who & self._suspected) and not who & self.report.possible_victims
+        return (side.suspected or bool(who & self._suspected)) and not who & self.report.possible_victims
 
     def _listed(self, country: str) -> str:
         """Return a side's country; one that ISO 3166 leaves to its users names none, and is unknown."""

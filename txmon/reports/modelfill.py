@@ -9,7 +9,7 @@ is unknown.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -79,6 +79,7 @@ class Evidence:
     events: Sequence[Row]
     hits: Sequence[Row] = ()
     roles: Mapping[str, tuple[Role, ...]] = field(default_factory=dict)  # party id -> what people said
+    suspected: frozenset[str] = frozenset()  # accounts that people suspect, whoever holds them
     facts: tuple[Fact, ...] = ()
     actions: tuple[Action, ...] = ()
     facts_known_at: Determination | None = None
@@ -92,8 +93,18 @@ def fill(records: Records, evidence: Evidence) -> Report:
     )
     accounts = _accounts(records, rows)
     own = {a.account_id for a in accounts if a.is_client}
-    moved = tuple(_transaction(row, own, records.local_currency, i) for i, row in enumerate(rows, 1))
     parties = _parties(records, accounts, evidence.roles)
+    victims = {p.party_id for p in parties if p.possible_victim}
+    suspected = {
+        a.account_id
+        for a in accounts
+        if a.account_id in evidence.suspected and not victims & {h.party_id for h in a.holders}
+    }
+    accounts_by_id = {a.account_id: a for a in accounts}
+    moved = tuple(
+        _suspecting(_transaction(row, own, records.local_currency, i), suspected)
+        for i, row in enumerate(rows, 1)
+    )
     if any(side.party_id == NO_ONE for one in moved for side in (one.from_side, one.to_side)):
         parties += (Party(party_id=NO_ONE, kind=PartyKind.UNKNOWN),)
     indicators = _indicators(records, evidence.hits)
@@ -109,7 +120,7 @@ def fill(records: Records, evidence: Evidence) -> Report:
         reporting_person=records.reporting_person,
         facts_known_at=evidence.facts_known_at,
         parties=parties,
-        subjects=_subjects(parties, indicators),
+        subjects=_subjects(parties, indicators, [accounts_by_id[name] for name in sorted(suspected)]),
         accounts=accounts,
         transactions=moved,
         activity=_activity(moved, indicators, records.local_currency),
@@ -182,6 +193,13 @@ def _transaction(row: Row, own: set[str], local: str, place: int) -> Transaction
     )
 
 
+def _suspecting(moved: Transaction, suspected: Collection[str]) -> Transaction:
+    sides = {name: getattr(moved, name) for name in ("from_side", "to_side")}
+    return replace(
+        moved, **{name: replace(side, suspected=side.account_id in suspected) for name, side in sides.items()}
+    )
+
+
 def _side(account_id: str | None, country: str, method: str, own: set[str]) -> Side:
     funds = _FUNDS.get(method, "transfer")
     if account_id is None:
@@ -204,13 +222,17 @@ def _parties(
     return tuple(sorted(found, key=lambda p: p.roles == (Role.UNKNOWN,)))  # those with a part come first
 
 
-def _subjects(parties: Sequence[Party], indicators: Sequence[Indicator]) -> tuple[Subject, ...]:
+def _subjects(
+    parties: Sequence[Party], indicators: Sequence[Indicator], suspected: Sequence[Account]
+) -> tuple[Subject, ...]:
     seen = list(dict.fromkeys(i.text.rstrip(".") for i in indicators))
     more = f"; and {len(seen) - MAX_REASONS} more" if len(seen) > MAX_REASONS else ""
     reason = "; ".join(seen[:MAX_REASONS]) + more or "Named by the case"
     named = [p for p in parties if not p.possible_victim and SUSPECTED & set(p.roles)]
     if not named:
-        return (Subject(kind=PartyKind.UNKNOWN, reason=NOBODY),)
+        numbers = ", ".join(account.number for account in suspected)
+        behind = f"Who stands behind {numbers}, to which the suspicion points, is not on record."
+        return (Subject(kind=PartyKind.UNKNOWN, reason=behind if suspected else NOBODY),)
     return tuple(
         Subject(
             kind=p.kind,
