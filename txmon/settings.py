@@ -76,6 +76,8 @@ class Settings:
     neutral_texts_file: Path | None = _set(
         None, "texts for people who may be watched; unset: those that ship"
     )
+    filer_file: Path | None = _set(None, "who files reports, JSON by jurisdiction; unset: no drafts of cases")
+    records_dir: Path | None = _set(None, "folder of customer records for reports; unset: none on record")
     signs_file: Path | None = _set(None, "checklist of behavioural signs; unset: the one that ships")
     # whose events
     feed: str = _set("native", "feed of events that name none")

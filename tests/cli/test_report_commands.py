@@ -1,4 +1,4 @@
-"""`txmon report check | write | draft | show | formats` on files."""
+"""`txmon report draft | validate | export | show | formats`, on files and on cases."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ def model(tmp_path: Path) -> Path:
 
 def test_a_report_is_checked_written_and_checked_again(run: Run, model: Path, tmp_path: Path) -> None:
     out = tmp_path / "report.xml"
-    assert run("check", model, "--format", "goaml")[0] == 0
-    code, told, _ = run("write", model, "--format", "goaml", "--out", out, "--json")
+    assert run("validate", model, "--format", "goaml")[0] == 0
+    code, told, _ = run("export", model, "--format", "goaml", "--out", out, "--json")
     assert code == 0
     assert json.loads(told)["bytes"] == out.stat().st_size
     assert stat.S_IMODE(out.stat().st_mode) == 0o600
-    assert run("check", out) == (0, f"{out}: nothing is missing or wrong\n", "")
+    assert run("validate", out) == (0, f"{out}: nothing is missing or wrong\n", "")
 
 
 XSD = """<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema"><xs:element name="report"><xs:simpleType>
@@ -57,7 +57,7 @@ def test_a_repaired_schema_is_told(run: Run, tmp_path: Path) -> None:
     schema, odd = tmp_path / "unit.xsd", tmp_path / "odd.xml"
     schema.write_text(XSD)
     odd.write_text("<report>abc</report>")
-    code, told, note = run("check", odd, "--schema", schema)
+    code, told, note = run("validate", odd, "--schema", schema)
     assert code == 1
     assert "[schema]" not in told
     assert note == f"{schema}: 1 patterns were repaired in memory; as exported they refuse every name\n"
@@ -66,13 +66,13 @@ def test_a_repaired_schema_is_told(run: Run, tmp_path: Path) -> None:
 def test_what_is_missing_ends_with_1_and_names_the_field(run: Run, tmp_path: Path) -> None:
     path = tmp_path / "model.json"
     path.write_bytes(modeljson.dumps(changed(report(), "subjects", ())))
-    code, told, _ = run("check", path)
+    code, told, _ = run("validate", path)
     assert code == 1
     assert told.startswith("error: subjects: is missing; name whom the report suspects")
-    code, told, _ = run("check", path, "--json")
+    code, told, _ = run("validate", path, "--json")
     assert (code, json.loads(told)["errors"]) == (1, 1)
     out = tmp_path / "report.xml"
-    code, _, refused = run("write", path, "--format", "goaml", "--out", out)
+    code, _, refused = run("export", path, "--format", "goaml", "--out", out)
     assert (code, out.exists()) == (2, False)
     assert "subjects: is missing" in refused
 
@@ -93,7 +93,7 @@ def test_a_page_is_written_with_what_is_missing(run: Run, tmp_path: Path) -> Non
     code, told, _ = run("show", path, "--out", out)
     assert (code, told) == (0, f"{out}: 1 findings stop release\n")
     assert b"TEST: made from test events" in out.read_bytes()
-    assert run("check", out, "--format", "html")[0] == 0
+    assert run("validate", out, "--format", "html")[0] == 0
 
 
 def test_formats_are_listed(run: Run) -> None:
@@ -105,13 +105,16 @@ def test_formats_are_listed(run: Run) -> None:
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (("check", "nowhere.json"), "cannot be read"),
-        (("check", "odd.bin"), "its format does not show"),
-        (("check", "odd.bin", "--format", "morse"), "there is no report format 'morse'"),
-        (("check", "model.json", "--format", "goaml", "--profile", "zz"), "there is no goAML profile 'zz'"),
-        (("check", "odd.xml", "--schema", "none.xsd"), "cannot be read"),
-        (("check", "odd.xml", "--schema", "odd.bin"), "is no XML schema"),
-        (("write", "model.json", "--format", "goaml", "--out", "no/where.xml"), "cannot be written"),
+        (("validate", "nowhere.json"), "is no file, and a report of a case needs"),
+        (("validate", "odd.bin"), "its format does not show"),
+        (("validate", "odd.bin", "--format", "morse"), "there is no report format 'morse'"),
+        (
+            ("validate", "model.json", "--format", "goaml", "--profile", "zz"),
+            "there is no goAML profile 'zz'",
+        ),
+        (("validate", "odd.xml", "--schema", "none.xsd"), "cannot be read"),
+        (("validate", "odd.xml", "--schema", "odd.bin"), "is no XML schema"),
+        (("export", "model.json", "--format", "goaml", "--out", "no/where.xml"), "cannot be written"),
     ],
 )
 def test_errors_name_the_remedy(

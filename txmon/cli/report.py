@@ -1,7 +1,8 @@
-"""`txmon report`: check, write, draft and show suspicious-activity reports.
+"""`txmon report`: draft, validate, export and show suspicious-activity reports.
 
-Owns arguments, reading and writing of files, and how findings are shown. It files nothing: what it writes
-lies in a folder until a person sends it.
+What is named is a case of the store, a report of the model in a file, or a written report. Owns arguments,
+reading and writing of files, and how findings are shown. It files nothing and leaves no trace in the store:
+what it writes lies in a folder until a person sends it.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ from typing import Annotated
 
 import typer
 
-from txmon.cli.options import Json
+from txmon.cli.options import Json, Place, SettingsFile
+from txmon.cli.reportcase import CaseSources, drafted
 from txmon.errors import ConfigError, InputError
 from txmon.reports import (
     checks,
@@ -42,6 +44,19 @@ Profile = Annotated[
     str, typer.Option("--profile", help="Jurisdiction of the format: a name, or the path of a profile file.")
 ]
 Out = Annotated[Path, typer.Option("--out", help="File that is written.")]
+Target = Annotated[
+    str, typer.Argument(help="A case's id, or a file: a report of the model or a written one.")
+]
+Jurisdiction = Annotated[
+    str, typer.Option("--jurisdiction", help="Whose report, as DE; none: the only one of the filer file.")
+]
+Number = Annotated[str, typer.Option("--number", help="The report's number; none: made of the case's id.")]
+FilerFile = Annotated[
+    Path | None, typer.Option("--filer", help="Who files, JSON; else TXMON_FILER_FILE (docs/filer.md).")
+]
+RecordsFolder = Annotated[
+    Path | None, typer.Option("--records", help="Folder of customer records; else TXMON_RECORDS_DIR.")
+]
 
 
 @app.callback()
@@ -57,85 +72,117 @@ def list_formats() -> None:
 
 
 @app.command()
-def check(
-    file: Annotated[Path, typer.Argument(help="A report of the model (JSON), or a written one.")],
+def draft(
+    target: Target,
+    out: Out,
+    jurisdiction: Jurisdiction = "",
+    number: Number = "",
+    filer: FilerFile = None,
+    records: RecordsFolder = None,
+    store: Place = None,
+    settings: SettingsFile = None,
+) -> None:
+    """Draft a report from a case, or the narrative of a model anew; what is signed is not replaced."""
+    path = Path(target)
+    if path.exists():
+        report = modeljson.loads(_read(path))
+        if report.narrative.signed is not None:
+            raise InputError(f"{path}: the narrative is signed; take narrative.signed out to draft it anew")
+        report = replace(report, narrative=rendernarrative.draft(report))
+    else:
+        report = drafted(target, CaseSources(jurisdiction, number, filer, records, store, settings))
+    _put(out, modeljson.dumps(report))
+    typer.echo(f"{out}: {len(report.narrative.paragraphs)} paragraphs, for a person to complete and sign")
+
+
+@app.command()
+def validate(
+    target: Target,
     form: Annotated[str, typer.Option("--format", help="Format; a written report may tell its own.")] = "",
     schema: Schema = None,
     profile: Profile = "",
     model: Annotated[
         Path | None, typer.Option("--model", help="Of a written report: its model, which knows the victims.")
     ] = None,
+    jurisdiction: Jurisdiction = "",
+    filer: FilerFile = None,
+    records: RecordsFolder = None,
+    store: Place = None,
+    settings: SettingsFile = None,
     as_json: Json = False,
 ) -> None:
     """Say what is missing or wrong, each with field and remedy; exit code 1 where release is stopped."""
-    data = _read(file)
-    options = Options(schema=schema, profile=profile)
-    if _is_model(data):
-        report = modeljson.loads(data)
+    path, options = Path(target), Options(schema=schema, profile=profile)
+    case = CaseSources(jurisdiction, "", filer, records, store, settings)
+    report = _model(path, case)
+    if report is not None:
         found = checks.check_for(report, formats.get(form), options) if form else checks.check(report)
     else:
+        data = _read(path)
         if model is not None:
             victims = fincen.protected(modeljson.loads(_read(model)))
             options = replace(options, extra={"possible_victims": "\n".join(victims)})
-        target = formats.get(form or _sniff(file, data))
-        found = target.validate(data, options)
-        _tell(target, options)
+        written = formats.get(form or _sniff(path, data))
+        found = written.validate(data, options)
+        _tell(written, options)
     stopping = checks.errors(found)
     _show(found, as_json)
     if not as_json and not found:
-        typer.echo(f"{file}: nothing is missing or wrong")
+        typer.echo(f"{target}: nothing is missing or wrong")
     if stopping:
         raise typer.Exit(1)
 
 
 @app.command()
-def write(
-    model: Annotated[Path, typer.Argument(help="A report of the model (JSON).")],
+def export(
+    target: Target,
     form: Annotated[str, typer.Option("--format", help="Format; see `txmon report formats`.")],
     out: Out,
     schema: Schema = None,
     profile: Profile = "",
+    jurisdiction: Jurisdiction = "",
+    number: Number = "",
+    filer: FilerFile = None,
+    records: RecordsFolder = None,
+    store: Place = None,
+    settings: SettingsFile = None,
     as_json: Json = False,
 ) -> None:
     """Write a report in an authority's format; refused, with every reason, where something is missing."""
-    report = modeljson.loads(_read(model))
-    target = formats.get(form)
+    case = CaseSources(jurisdiction, number, filer, records, store, settings)
+    report = _model(Path(target), case)
+    if report is None:
+        raise InputError(f"{target}: is no report of the model; `txmon report draft` makes one")
+    written = formats.get(form)
     options = Options(schema=schema, profile=profile)
-    data = checks.write(report, target, options)
-    _tell(target, options)
+    data = checks.write(report, written, options)
+    _tell(written, options)
     _put(out, data)
     mark = f"; it carries {report.mark} and is not for submission" if report.mark else ""
     if as_json:
         typer.echo(json.dumps({"out": str(out), "format": form, "bytes": len(data), "mark": report.mark}))
     else:
-        typer.echo(f"{out}: {target.title}, {len(data)} bytes{mark}")
-
-
-@app.command()
-def draft(
-    model: Annotated[Path, typer.Argument(help="A report of the model (JSON).")],
-    out: Out,
-) -> None:
-    """Draft the narrative from the recorded facts; an unsigned one is replaced, a signed one refused."""
-    report = modeljson.loads(_read(model))
-    if report.narrative.signed is not None:
-        raise InputError(f"{model}: the narrative is signed; take narrative.signed out to draft it anew")
-    report = replace(report, narrative=rendernarrative.draft(report))
-    _put(out, modeljson.dumps(report))
-    typer.echo(f"{out}: {len(report.narrative.paragraphs)} paragraphs, for a person to complete and sign")
+        typer.echo(f"{out}: {written.title}, {len(data)} bytes{mark}")
 
 
 @app.command()
 def show(
-    model: Annotated[Path, typer.Argument(help="A report of the model (JSON).")],
+    target: Target,
     out: Out,
     form: Annotated[str, typer.Option("--format", help="Also say what this format lacks.")] = "",
     profile: Profile = "",
+    jurisdiction: Jurisdiction = "",
+    filer: FilerFile = None,
+    records: RecordsFolder = None,
+    store: Place = None,
+    settings: SettingsFile = None,
 ) -> None:
     """Write a page for people, with what is missing at its top."""
-    report: Report = modeljson.loads(_read(model))
-    target: Format = formats.get(form or "html")
-    found = checks.check_for(report, target, Options(profile=profile))
+    report = _model(Path(target), CaseSources(jurisdiction, "", filer, records, store, settings))
+    if report is None:
+        raise InputError(f"{target}: is no report of the model; `txmon report draft` makes one")
+    written: Format = formats.get(form or "html")
+    found = checks.check_for(report, written, Options(profile=profile))
     _put(out, render.page(report, found))
     typer.echo(f"{out}: {len(checks.errors(found))} findings stop release")
 
@@ -170,6 +217,14 @@ def acknowledged(
                 typer.echo(f"  {one}")
     if not all(a.accepted for a in answers):
         raise typer.Exit(1)
+
+
+def _model(path: Path, case: CaseSources) -> Report | None:
+    """Return a report of the model, from a file or drafted from a case; None: a file of another form."""
+    if not path.exists():
+        return drafted(str(path), case)
+    data = _read(path)
+    return modeljson.loads(data) if _is_model(data) else None
 
 
 def _tell(target: Format, options: Options) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import csv
 from datetime import date, timedelta
-from importlib.resources import as_file, files
+from importlib.resources import files
 from pathlib import Path
 
 from txmon.clock import Clock, random_bytes
@@ -18,7 +18,7 @@ from txmon.evidence import bundle, signing
 from txmon.evidence.custody import Maker
 from txmon.filing.caserecord import moment
 from txmon.filing.fromcase import Sources, report_of_case
-from txmon.filing.records import Institution, RecordBook, read_institution
+from txmon.filing.records import RecordBook, read_institution
 from txmon.model.rates import COLUMNS, MAX_AGE_DAYS, load_rates
 from txmon.reports import checks, formats
 from txmon.reports.formats import Options
@@ -28,20 +28,23 @@ from txmon.store import Store
 # format -> jurisdiction, file
 REPORTS = {"goaml": ("AE", "goaml.xml"), "fincen": ("US", "fincen.xml"), "fintrac": ("CA", "fintrac.json")}
 PROFILES = ("internal", "court")
-RECORDS, RATES = "records", "rates.csv"
+FILER, RECORDS, RATES = "filer.json", "records", "rates.csv"
 KEY, PUBLIC_KEY = "evidence.key", "evidence-key.pem"
 # what one euro is worth here: rounded, invented, the same every day; real rates come with the settings
 _EURO = {"AED": "4.0", "USD": "1.1", "CAD": "1.5"}
 
 
 def prepare(out: Path, events: Path, days: tuple[date, date]) -> None:
-    """Write what the institution would have: records of its customers, and exchange rates.
+    """Write what the institution would have: who it is, records of its customers, exchange rates.
 
     Raises:
         ConfigError: a file cannot be written.
     """
     write_records(events, out / RECORDS)
     try:
+        (out / FILER).write_text(
+            files("txmon.demo").joinpath("data", "institution.json").read_text("utf-8"), encoding="utf-8"
+        )
         with (out / RATES).open("w", encoding="utf-8", newline="") as file:
             rows = csv.writer(file)
             rows.writerow(COLUMNS)
@@ -50,7 +53,7 @@ def prepare(out: Path, events: Path, days: tuple[date, date]) -> None:
                 rows.writerows((day.isoformat(), "EUR", base, rate) for base, rate in _EURO.items())
                 day += timedelta(days=MAX_AGE_DAYS)
     except OSError as error:
-        raise ConfigError(f"cannot write {out / RATES}: {error.strerror}; choose another --out") from error
+        raise ConfigError(f"cannot write below {out}: {error.strerror}; choose another --out") from error
 
 
 def sources(out: Path, jurisdiction: str) -> Sources:
@@ -59,14 +62,9 @@ def sources(out: Path, jurisdiction: str) -> Sources:
     Raises:
         ConfigError: a file of `prepare` is not there any more.
     """
-    institution = _institution(jurisdiction)
+    institution = read_institution(out / FILER, jurisdiction)
     rates = load_rates(out / RATES, institution.local_currency)
     return Sources(institution=institution, records=RecordBook(out / RECORDS), rates=rates)
-
-
-def _institution(jurisdiction: str) -> Institution:
-    with as_file(files("txmon.demo").joinpath("data", "institution.json")) as path:
-        return read_institution(path, jurisdiction)
 
 
 def reports(store: Store, case_id: str, out: Path, clock: Clock) -> list[Path]:

@@ -44,8 +44,8 @@ class _File:
     institutions: tuple[Institution, ...] = field(default=())
 
 
-def read_institution(path: Path, jurisdiction: str) -> Institution:
-    """Return the entry of a jurisdiction.
+def read_institution(path: Path, jurisdiction: str | None) -> Institution:
+    """Return the entry of a jurisdiction; None: the only entry.
 
     Raises:
         ConfigError: the file cannot be read or is not of the form, or has no entry, or two, of it.
@@ -53,17 +53,20 @@ def read_institution(path: Path, jurisdiction: str) -> Institution:
     try:
         given = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise ConfigError(f"{path}: is no JSON file that can be read; see docs/filing.md") from error
+        raise ConfigError(f"{path}: is no JSON file that can be read; see docs/filer.md") from error
     try:
         found = read_part(given, _File)
     except ReportModelError as error:
         raise ConfigError(f"{path}: {error}") from error
     if found.version != 1:
         raise ConfigError(f"{path}: version must be 1")
-    named = [each for each in found.institutions if each.jurisdiction == jurisdiction]
+    named = [each for each in found.institutions if jurisdiction in (None, each.jurisdiction)]
     if len(named) != 1:
         known = ", ".join(sorted(each.jurisdiction for each in found.institutions)) or "none"
-        raise ConfigError(f"{path}: one entry of jurisdiction {jurisdiction!r} is wanted; it has {known}")
+        wanted = (
+            "say which jurisdiction" if jurisdiction is None else f"one entry of {jurisdiction} is wanted"
+        )
+        raise ConfigError(f"{path}: {wanted}; it has {known}")
     return named[0]
 
 
@@ -120,7 +123,7 @@ def _object(path: Path, number: int, line: str, name: str) -> dict[str, Any]:
     except ValueError as error:
         raise ConfigError(f"{path}:{number}: is no JSON; mend the line") from error
     if not isinstance(given, dict) or not isinstance(given.get(name), str):
-        raise ConfigError(f"{path}:{number}: {name} must be text; see docs/filing.md")
+        raise ConfigError(f"{path}:{number}: {name} must be text; see docs/filer.md")
     return given
 
 
