@@ -17,6 +17,7 @@ from reportkit import report
 from txmon.errors import InputError, NotFound
 from txmon.filing.fromcase import Sources, in_local, report_of_case
 from txmon.filing.records import Institution, RecordBook
+from txmon.model.keys import PanKey
 from txmon.model.rates import Rate, Rates
 from txmon.reports.model import Mode, PartyKind, Report, Role
 from txmon.reports.modeljson import part_of
@@ -158,3 +159,18 @@ def test_amounts_are_told_in_the_local_currency_by_the_rate_of_the_day() -> None
     whole = in_local(foreign, every)
     assert whole.activity.total is not None
     assert whole.activity.total.minor == sum(t.amount.minor for t in MADE.transactions) // 2
+
+
+def test_addresses_of_the_web_are_hashes_where_children_are_concerned(desk: Desk) -> None:
+    """In the events, what a rule says of them, and what staff noted before the case was such a one."""
+    memo = "see https://pictures.example/a?b=1 today"
+    case_id = desk.open(desk.alert(memo=memo))
+    note = {"sign": "fear", "answer": "seen", "witness": "the desk", "note": "she named www.pictures.example"}
+    ok(desk.do(case_id, "checklist", {"answers": [note]}))
+    assert "pictures.example" in part_text(drafted(desk, case_id))
+    ok(desk.patch(case_id, restriction="child_exploitation"))
+    sources = Sources(institution=INSTITUTION, key=PanKey("0" * 8, bytes(32)))
+    told = part_text(drafted(desk, case_id, sources))
+    assert "pictures.example" not in told
+    assert told.count("url_00000000_") >= 2
+    assert "[address of the web]" in part_text(drafted(desk, case_id)), "without a key a mark"

@@ -10,6 +10,7 @@ from txmon.errors import ConfigError
 from txmon.filing.caserecord import moment
 from txmon.filing.fromcase import Sources, report_of_case
 from txmon.filing.records import RecordBook, read_institution
+from txmon.model.keys import PanKey, load_key
 from txmon.model.rates import load_rates
 from txmon.reports.model import Report
 from txmon.settings import Settings
@@ -44,6 +45,15 @@ def draft_of_case(
         records=RecordBook(settings.records_dir),
         rates=load_rates(settings.rates_file, institution.local_currency),
         signs=settings.signs_file,
+        key=_key_of(settings),
     )
     own = number or f"{institution.jurisdiction}-{case_id.removeprefix('cas_')}"
     return report_of_case(store, case_id, sources, report_id=own, now=moment(now_us))
+
+
+def _key_of(settings: Settings) -> PanKey | None:
+    """Return the key of hashes; None where its file cannot be read: then a mark stands in their place."""
+    try:
+        return load_key(settings.key_file)
+    except ConfigError:
+        return None

@@ -4,7 +4,8 @@
 
 What is told comes from the journal, the case and the institution's records, never from a guess; who is
 suspected and who may be a victim is what people said in the case. Nothing of it is written anywhere, and
-nothing in the store tells that it was read. Owns the joining; filling is `txmon.reports.modelfill`'s.
+nothing in the store tells that it was read. In a case about the exploitation of children addresses of the web
+are told as keyed hashes. Owns the joining; filling is `txmon.reports.modelfill`'s.
 """
 
 from __future__ import annotations
@@ -18,12 +19,15 @@ from typing import Any
 
 import pyarrow as pa
 
+from txmon.cases.addresses import masked
 from txmon.cases.rows import parties_of
+from txmon.cases.words import CHILD
 from txmon.errors import InputError
 from txmon.evidence.source import Hit
 from txmon.filing import caserecord
 from txmon.filing.caseevents import evidence_of
 from txmon.filing.records import Institution, RecordBook
+from txmon.model.keys import PanKey
 from txmon.model.rates import Rates
 from txmon.reports.model import Mode, Money, Report, Transaction
 from txmon.reports.modelfill import Evidence, Records, fill
@@ -43,6 +47,9 @@ class Sources:
     records: RecordBook = field(default_factory=lambda: RecordBook(None))
     rates: Rates | None = None  # of the institution's local currency
     signs: Path | None = None  # None: the checklist that ships
+    key: PanKey | None = (
+        None  # of the hashes that stand for addresses of the web where children are concerned
+    )
 
 
 def report_of_case(store: Store, case_id: str, sources: Sources, *, report_id: str, now: datetime) -> Report:
@@ -67,6 +74,10 @@ def report_of_case(store: Store, case_id: str, sources: Sources, *, report_id: s
     events, hits = evidence_of(store, alert_ids, refs)
     if not hits:
         raise InputError(f"case {case_id} rests on no hit; link an alert")
+    hit_rows = [_row(hit) for hit in hits]
+    if case["restriction"] == CHILD:
+        events, hit_rows = masked(events, sources.key), masked(hit_rows, sources.key)
+        facts = tuple(replace(fact, text=masked(fact.text, sources.key)) for fact in facts)
     touched = {str(row[name]) for row in events for name in _ENDS if row[name]}
     on_record, accounts = sources.records.find(touched | refs, refs)
     institution = sources.institution
@@ -76,7 +87,7 @@ def report_of_case(store: Store, case_id: str, sources: Sources, *, report_id: s
         mode=_mode(institution, events),
         prepared_at=now,
         events=events,
-        hits=[_row(hit) for hit in hits],
+        hits=hit_rows,
         roles=caserecord.roles_of(parties, {a.account_id: [h.party_id for h in a.holders] for a in accounts}),
         suspected=caserecord.suspected_of(parties),
         facts=facts,
