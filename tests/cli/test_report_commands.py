@@ -126,3 +126,11 @@ def test_errors_name_the_remedy(
     code, _, error = run(*words)
     assert code == 2
     assert told in error
+
+
+def test_a_page_is_a_pdf_where_the_file_is_called_so(run: Run, tmp_path: Path) -> None:
+    path, out = tmp_path / "model.json", tmp_path / "page.pdf"
+    path.write_bytes(modeljson.dumps(report(subjects=())))
+    assert run("show", path, "--out", out)[0] == 0
+    assert out.read_bytes().startswith(b"%PDF-")
+    assert run("validate", out, "--format", "pdf")[0] == 0

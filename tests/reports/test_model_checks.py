@@ -386,3 +386,19 @@ def test_what_is_no_report_is_refused(text: str | bytes) -> None:
 )
 def test_card_numbers_are_told_from_other_digits(text: str, holds: bool) -> None:
     assert checks.card_number(text) == holds
+
+
+@pytest.mark.parametrize(
+    ("said", "named"),
+    [
+        ("Layla Example may be a victim.", True),
+        ("The possible victim, Example, Layla, was seen.", True),
+        ("Layla Example, a victim of human trafficking, paid.", True),
+        ("Layla Example controls a possible victim.", False),
+        ("It went to Layla Example. Possible victims are among the parties.", False),
+        ("Mona Invented may be a victim.", False),
+    ],
+)
+def test_a_subject_whom_the_narrative_calls_a_possible_victim_stops_release(said: str, named: bool) -> None:
+    found = checks.errors(checks.check(changed(report(), "narrative.paragraphs[0].text", said)))
+    assert [f.path for f in found if f.code == "victim_as_subject"] == (["subjects[0]"] if named else [])

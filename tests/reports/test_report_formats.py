@@ -51,9 +51,9 @@ def saved(report: Report, folder: Path) -> Path:
 @pytest.mark.parametrize("name", OURS)
 def test_a_report_is_written_and_what_was_written_has_no_error(name: str, mode: Mode, tmp_path: Path) -> None:
     out = tmp_path / "report.out"
-    done = RUN.invoke(app, ["write", str(saved(whole(mode), tmp_path)), "--format", name, "--out", str(out)])
+    done = RUN.invoke(app, ["export", str(saved(whole(mode), tmp_path)), "--format", name, "--out", str(out)])
     assert done.exit_code == 0, (done.output, done.exception)
-    assert RUN.invoke(app, ["check", str(out), "--format", name]).exit_code == 0
+    assert RUN.invoke(app, ["validate", str(out), "--format", name]).exit_code == 0
     assert (b"SIMULATED" in out.read_bytes()) == (mode is not Mode.LIVE)
 
 
@@ -64,7 +64,7 @@ def test_the_authority_s_schema_is_asked_where_it_is_given(tmp_path: Path) -> No
     done = RUN.invoke(
         app,
         [
-            "write",
+            "export",
             str(saved(whole(), tmp_path)),
             "--format",
             "fincen",
@@ -76,7 +76,7 @@ def test_the_authority_s_schema_is_asked_where_it_is_given(tmp_path: Path) -> No
     )
     assert done.exit_code == 0, (done.output, done.exception)
     out.write_bytes(out.read_bytes().replace(b'SeqNum="9"', b'SeqNum="8"'))
-    found = RUN.invoke(app, ["check", str(out), "--schema", str(SCHEMA), "--json"])
+    found = RUN.invoke(app, ["validate", str(out), "--schema", str(SCHEMA), "--json"])
     assert {"fincen_seqnum", "fincen_schema"} <= {f["code"] for f in json.loads(found.output)["findings"]}
 
 
@@ -95,7 +95,7 @@ def test_a_written_report_is_held_against_the_victims_of_its_model(name: str, tm
     report = whole()
     now_known = replace(report.parties[0], roles=(Role.POSSIBLE_VICTIM,))
     model = saved(replace(report, parties=(now_known, *report.parties[1:])), tmp_path)
-    asked = ["check", str(out), "--format", name, "--json"]
+    asked = ["validate", str(out), "--format", name, "--json"]
     assert RUN.invoke(app, asked).exit_code == 0
     found = json.loads(RUN.invoke(app, [*asked, "--model", str(model)]).output)["findings"]
     assert f"{name}_victim" in {f["code"] for f in found}

@@ -177,13 +177,18 @@ def show(
     store: Place = None,
     settings: SettingsFile = None,
 ) -> None:
-    """Write a page for people, with what is missing at its top."""
+    """Write a page for people, with what is missing at its top; a PDF where --out ends in .pdf."""
     report = _model(Path(target), CaseSources(jurisdiction, "", filer, records, store, settings))
     if report is None:
         raise InputError(f"{target}: is no report of the model; `txmon report draft` makes one")
     written: Format = formats.get(form or "html")
     found = checks.check_for(report, written, Options(profile=profile))
-    _put(out, render.page(report, found))
+    if out.suffix.lower() == ".pdf":
+        from txmon.reports import pdf  # its library takes a while to load
+
+        _put(out, pdf.page(report, found))
+    else:
+        _put(out, render.page(report, found))
     typer.echo(f"{out}: {len(checks.errors(found))} findings stop release")
 
 

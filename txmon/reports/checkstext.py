@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from txmon.reports import victimwords
 from txmon.reports.checksbase import card_number, error, known_events, missing, not_after, texts, warning
 from txmon.reports.formats import Finding, Level
 from txmon.reports.model import SIMULATED_MARK, TEST_MARK, Mode, Report
@@ -13,7 +14,7 @@ MEDIA = frozenset({"application/pdf", "text/csv", "text/plain", "message/rfc822"
 _PICTURES = ("image/", "video/", "audio/")
 _HASH = re.compile(r"[0-9a-f]{64}")
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
-_LINK = re.compile(r"(?i)\b(?:https?|hxxps?|ftp|onion)\b\s*:|\bwww\.|\.onion\b")
+LINK = re.compile(r"(?i)\b(?:https?|hxxps?|ftp|onion)\b\s*:|\bwww\.|\.onion\b")
 _CHILD = "child-exploitation"
 
 
@@ -32,6 +33,7 @@ def narrative(report: Report) -> Iterator[Finding]:
         remedy = "cite the events that the account rests on"
         yield missing("narrative.paragraphs[0].events", remedy)
     yield from _signature(report)
+    yield from _called_victims(report)
     text = told.text.casefold()
     for i, party in enumerate(report.parties):
         name = party.name.casefold().strip()
@@ -39,6 +41,24 @@ def narrative(report: Report) -> Iterator[Finding]:
             remedy = "say `the possible victim` or a letter; names of victims go to the authority on request"
             path = f"parties[{i}]"
             yield warning("victim_named", path, "may be a victim and is named in the narrative", remedy)
+
+
+def _called_victims(report: Report) -> Iterator[Finding]:
+    """Find subjects whom the narrative itself calls possible victims."""
+    said = victimwords.told(report.narrative.text)
+    for i, subject in enumerate(report.subjects):
+        party = report.party(subject.party_id)
+        if party is None or party.possible_victim:
+            continue  # what a role says is found with the subjects
+        names = [party.name, *(party.person.aliases if party.person else ())]
+        if party.person is not None:
+            names += [f"{party.person.first_name} {party.person.last_name}"]
+            names += [f"{party.person.last_name} {party.person.first_name}"]
+        ways = {name for name in map(victimwords.plain, names) if " " in name}
+        if any(victimwords.called_victim(name, said) for name in ways):
+            message = "is called a possible victim by the narrative"
+            remedy = "give the party that role and file another subject, or mend the narrative"
+            yield error("victim_as_subject", f"subjects[{i}]", message, remedy)
 
 
 def _signature(report: Report) -> Iterator[Finding]:
@@ -105,9 +125,14 @@ def marks(report: Report) -> Iterator[Finding]:
         yield warning("marked", "mode", f"is {report.mode}: the report carries {report.mark}", remedy)
 
 
+def about_children(report: Report) -> bool:
+    """Say whether a report is about the exploitation of children, where no address may stand."""
+    return _CHILD in report.activity.typologies or any(i.typology == _CHILD for i in report.indicators)
+
+
 def hygiene(report: Report) -> Iterator[Finding]:
     """Check every text for whole card numbers, control characters, links to suspected material."""
-    child = _CHILD in report.activity.typologies or any(i.typology == _CHILD for i in report.indicators)
+    child = about_children(report)
     for path, text in texts(report):
         if card_number(text):
             yield error(
@@ -119,6 +144,6 @@ def hygiene(report: Report) -> Iterator[Finding]:
         if _CONTROL.search(text):
             yield error("control", path, "has control characters", "take them out")
         own = path.startswith(("filer.", "joint_filers"))
-        if child and not own and _LINK.search(text):
+        if child and not own and LINK.search(text):
             remedy = "write the keyed hash of the address and the hotline's reference, never a link"
             yield error("link", path, "holds an internet address in a case of child exploitation", remedy)

@@ -14,7 +14,6 @@ from typing import Final
 from txmon.reports.fincen import names_of, protected
 from txmon.reports.fincen_terms import mark
 from txmon.reports.fincen_text import line
-from txmon.reports.fincen_victims import plain
 from txmon.reports.formats import Finding, Format, Options
 from txmon.reports.model import Report
 from txmon.reports.sheetlines import (
@@ -28,6 +27,7 @@ from txmon.reports.sheetlines import (
     unlinked,
 )
 from txmon.reports.sheets import Section, Sheet, read, to_html, to_text
+from txmon.reports.victimwords import plain
 
 INCIDENT_TYPES: Final = (
     "Child Pornography (possession, manufacture, and distribution)",

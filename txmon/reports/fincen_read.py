@@ -12,6 +12,7 @@ from lxml import etree
 
 from txmon.reports.fincen_codes import NAMESPACE
 from txmon.reports.formats import Finding, Level
+from txmon.reports.xmltext import utf8
 
 Element = etree._Element  # noqa: SLF001 - lxml's only name for it
 _PREFIX = "{" + NAMESPACE + "}"
@@ -86,7 +87,7 @@ def parse(xml: bytes, faults: Faults) -> Element | None:
     if info.internalDTD is not None:
         faults.error("doctype", root, "has a document type declaration", "remove it")
         return None
-    if (info.encoding or "UTF-8").upper() != "UTF-8":
+    if not utf8(xml):
         faults.error("encoding", root, "is not encoded in UTF-8", "write the file in UTF-8")
     return root
 

@@ -14,6 +14,7 @@ from lxml import etree
 
 from txmon.errors import ConfigError
 from txmon.reports.fincen_activityrules import check_activity
+from txmon.reports.fincen_hygiene import check_hygiene
 from txmon.reports.fincen_partyrules import check_parties
 from txmon.reports.fincen_read import Fault, Faults, all_of, parse, text
 from txmon.reports.fincen_structure import check_structure
@@ -37,6 +38,7 @@ def faults_of(xml: bytes, *, today: date | None = None, protected: Collection[st
         check_parties(activity, calendar_date(text(activity, "FilingDateText")), faults)
         check_activity(activity, today, faults)
         check_victims(activity, protected, faults)
+        check_hygiene(activity, faults)
     return faults.found
 
 

@@ -7,18 +7,13 @@ so or where the narrative calls a subject's very name a possible victim; names o
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Collection, Iterator
 
 from txmon.reports.fincen_activityrules import narrative_text
 from txmon.reports.fincen_codes import SUBJECT
 from txmon.reports.fincen_read import Element, Faults, all_of, text
+from txmon.reports.victimwords import called_victim, plain, told
 
-_MARKS = re.compile(r"[^\w]+")
-_KINDS = "(?:possible|potential|presumed|suspected|likely|alleged|identified|known|image|trafficking)"
-_BEFORE = rf"(?:{_KINDS} )+victims?(?: is| are| named| called| in this case is)? "
-_IS = "(?:is|was|may be|might be|could be|appears to be|seems to be|as)"
-_AFTER = rf" (?:{_IS} )?(?:a |an |the |one )?(?:{_KINDS} )+victims?\b"
 _VICTIM_WORD = re.compile(r"\bvictim|\bsurvivor", re.IGNORECASE)
 _REMEDY = "leave them out; where nobody else is known, file the subject as unknown"
 
@@ -29,7 +24,7 @@ def check_victims(activity: Element, protected: Collection[str], faults: Faults)
     Args:
         protected: names and numbers (accounts, documents) of the possible victims of the case
     """
-    said = " " + plain(narrative_text(activity)) + " "
+    said = told(narrative_text(activity))
     known = {plain(name) for name in protected} - {""}
     for party in all_of(activity, "Party"):
         if text(party, "ActivityPartyTypeCode") != SUBJECT:
@@ -54,18 +49,6 @@ def check_victims(activity: Element, protected: Collection[str], faults: Faults)
             )
 
 
-def plain(words: str) -> str:
-    """Return a text for comparison: no accents, case, signs or runs of blanks."""
-    flat = "".join(c for c in unicodedata.normalize("NFKD", words) if not unicodedata.combining(c))
-    return " ".join(_MARKS.sub(" ", flat.casefold()).split())
-
-
-def called_victim(name: str, said: str) -> bool:
-    """Whether a text calls somebody a possible victim; both as `plain` gives them."""
-    quoted = re.escape(name)
-    return re.search(rf"\b{_BEFORE}{quoted}\b|\b{quoted}{_AFTER}", said) is not None
-
-
 def _names(party: Element) -> Iterator[str]:
     """Give each way in which a subject is called; a lone word says too little."""
     for name in all_of(party, "PartyName"):
@@ -78,6 +61,8 @@ def _names(party: Element) -> Iterator[str]:
             found = plain(whole)
             if " " in found:
                 yield found
+        if plain(first) and plain(last):
+            yield from (f"{title} {plain(last)}" for title in ("mr", "mrs", "ms", "miss"))
 
 
 def _numbers(party: Element) -> Iterator[str]:

@@ -13,10 +13,10 @@ from decimal import Decimal
 from typing import Any
 
 from txmon.reports import fintrac_codes as codes
-from txmon.reports.fincen_victims import called_victim, plain
 from txmon.reports.fintrac_shape import fields
 from txmon.reports.fintrac_values import day, fault
 from txmon.reports.formats import Finding, Level
+from txmon.reports.victimwords import called_victim, plain, told
 
 _DEFINED = {kind: f"Definition{kind}" for kind in range(1, 7)}
 _WRONG_TYPE = "is not of the type that stands here"
@@ -250,7 +250,7 @@ def _repeated(document: Mapping[str, Any]) -> Iterator[Finding]:
 def _victims(document: Mapping[str, Any], protected: Collection[str]) -> Iterator[Finding]:
     """Nobody who may be a victim is defined as taking part."""
     text = document["detailsOfSuspicion"].get("descriptionOfSuspiciousActivity", "")
-    said, known = f" {plain(text)} ", {plain(n) for n in protected} - {""}
+    said, known = told(text), {plain(n) for n in protected} - {""}
     for index, one in enumerate(document["definitions"]):
         ways = {plain(w) for w in _ways(one)}
         if ways & known or any(" " in w and called_victim(w, said) for w in ways):

@@ -81,6 +81,7 @@ _MODULES: dict[str, str] = {
     "fintrac": "txmon.reports.fintrac",
     "goaml": "txmon.reports.goaml",
     "html": "txmon.reports.render",
+    "pdf": "txmon.reports.pdf",
     "uk": "txmon.reports.uk",
 }
 

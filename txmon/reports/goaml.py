@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from lxml import etree
 
+from txmon.reports.fincen import names_of
 from txmon.reports.formats import Finding, Format, Options
 from txmon.reports.goamlbuild import Builder
 from txmon.reports.goamlmap import Mapper
@@ -34,12 +35,15 @@ def write(report: Report, options: Options) -> bytes:
 
 
 def validate(data: bytes, options: Options) -> list[Finding]:
-    """Return what is wrong in a text, by line; the schema's findings come where `options` name one."""
+    """Return what is wrong in a text, by line; the schema's findings come where `options` name one.
+
+    `options.extra["possible_victims"]` names people who must not be subjects, one a line.
+    """
     root, found = parse(data)
     if root is None:
         return found
     walk = Walk(root, profile(options.profile))
-    found = walk.findings + rule_findings(walk)
+    found = walk.findings + rule_findings(walk, names_of(options))
     if options.schema is not None:
         found += load_schema(options.schema).findings(root)
     return sorted(found, key=lambda f: f.line)

@@ -6,26 +6,18 @@ Works on the text alone (`goamltext.Walk`). Each rule is one function that yield
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
 
+from txmon.reports import goamlvictims
 from txmon.reports.checksbase import card_number
 from txmon.reports.formats import Finding, Level
-from txmon.reports.goamlparty import VICTIM_REMARK
 from txmon.reports.goamltext import Node, Walk
+from txmon.reports.goamlvictims import SIDES
 from txmon.reports.model import SIMULATED_MARK, TEST_MARK
 
 MINE = ("t_account_my_client", "t_person_my_client", "t_entity_my_client")
-_PERSONS = (
-    "t_person",
-    "t_person_my_client",
-    "t_conductor",
-    "t_conductor_my_client",
-    "director_id",
-)
-_SIDES = ("t_from", "t_from_my_client", "t_to", "t_to_my_client")
-_PARTIES = ("t_party", "report_party_type")
 _OLDEST_YEARS = 130
 _RATE_TOLERANCE = Decimal("0.02")
 # earlier, later, what it is
@@ -39,9 +31,23 @@ _ORDERED = (
 )
 
 
-def findings(walk: Walk) -> list[Finding]:
-    """Return what the rules find, in order of the rules."""
-    return [found for rule in _RULES for found in rule(walk)]
+def findings(walk: Walk, protected: Collection[str] = ()) -> list[Finding]:
+    """Return what the rules find, in order of the rules.
+
+    Args:
+        protected: names and numbers of the possible victims of the case, as whoever checks knows them
+    """
+    found = [found for rule in _RULES for found in rule(walk)]
+    return found + list(goamlvictims.findings(walk, protected))
+
+
+def _version(walk: Walk) -> Iterator[Finding]:
+    wanted = walk.profile.schema_version
+    for node in walk.named("schema_version"):
+        if wanted and node.text != wanted:
+            yield node.finding(
+                "version", f"is not {wanted}", f"write the version that {walk.profile.title} takes"
+            )
 
 
 def _report(walk: Walk) -> Node:
@@ -126,6 +132,24 @@ def _in_order(walk: Walk) -> Iterator[Finding]:
                 yield node.finding("date", what, f"check {early} and {late}")
 
 
+def _out_of_time(walk: Walk) -> Iterator[Finding]:
+    """Tell of sides that were not there yet, or no more, at the time of a transaction."""
+    for node in walk.typed("transaction"):
+        moved = _date(node.value("date_transaction"))
+        if moved is None:
+            continue
+        for name, early, what in (
+            ("birthdate", False, "was born after the transaction"),
+            ("opened", False, "was opened after the transaction"),
+            ("closed", True, "was closed before the transaction"),
+        ):
+            for found in node.element.iter(name):
+                at = _date((found.text or "").strip())
+                if at is not None and (at.date() < moved.date() if early else at.date() > moved.date()):
+                    place = Node(found, f"{node.path}/{name}", "")
+                    yield place.finding("date", what, "check both dates", Level.WARNING)
+
+
 def _decimal(text: str) -> Decimal | None:
     try:
         return Decimal(text)
@@ -156,61 +180,6 @@ def _foreign(node: Node, amount: Decimal | None, local: str) -> Iterator[Finding
     if abs(foreign * rate - amount) > amount * _RATE_TOLERANCE:
         remedy = "the rate is units of local currency for one of the foreign"
         yield node.finding("amount", "times its rate is not the local amount", remedy)
-
-
-def _victims(walk: Walk) -> Iterator[Finding]:
-    """A person marked as protected must not be the suspect, here or under the same number elsewhere."""
-    protected = {key for node in walk.typed(*_PERSONS) if _protected(node) for key in _keys(node)}
-    remedy = "take the suspicion away: a possible victim is no subject; file the subject as unknown"
-    for node in walk.typed(*_SIDES, *_PARTIES):
-        flag = next((c for c in node.element if str(c.tag).endswith("is_suspected")), None)
-        conducted = node.value("conductor_is_suspected") in ("true", "1")
-        conductor = node.element.find("t_conductor")
-        if (
-            conducted
-            and conductor is not None
-            and _is_victim(Node(conductor, node.path, "t_person"), protected)
-        ):
-            yield node.finding("victim_as_subject", "suspects a conductor who may be a victim", remedy)
-        flags = [
-            c for c in node.element if str(c.tag) in ("from_is_suspected", "to_is_suspected", "is_suspected")
-        ]
-        suspected = any((f.text or "").strip() in ("true", "1") for f in flags)
-        if node.type == "report_party_type" and flag is None:
-            suspected = True  # who stands in an activity without a word to the contrary is its subject
-        people = _people(node)
-        if suspected and people and all(_is_victim(p, protected) for p in people):
-            yield node.finding("victim_as_subject", "suspects a person who may be a victim", remedy)
-
-
-def _people(node: Node) -> list[Node]:
-    """Return the natural persons whom a side or party stands for, or the entity itself."""
-    out = []
-    for child in node.element:
-        name = str(child.tag).removesuffix("_my_client").removeprefix("from_").removeprefix("to_")
-        if name == "person" or name == "entity":
-            out.append(Node(child, node.path, name))
-        if name == "account":
-            out += [Node(p, node.path, "person") for p in child.iterfind("signatory/t_person")]
-            out += [Node(p, node.path, "person") for p in child.iterfind("related_persons/*/t_person")]
-    return out
-
-
-def _protected(node: Node) -> bool:
-    return node.value("is_protected") in ("true", "1") or node.value("comments") == VICTIM_REMARK
-
-
-def _keys(node: Node) -> Iterator[tuple[str, ...]]:
-    for name in ("id_number", "passport_number"):
-        if node.value(name):
-            yield (name, node.value(name))
-    born = node.value("birthdate")
-    if born:
-        yield ("born", node.value("first_name").casefold(), node.value("last_name").casefold(), born)
-
-
-def _is_victim(node: Node, protected: set[tuple[str, ...]]) -> bool:
-    return _protected(node) or any(key in protected for key in _keys(node))
 
 
 def _suspect(walk: Walk) -> Iterator[Finding]:
@@ -253,9 +222,7 @@ def _cards(walk: Walk) -> Iterator[Finding]:
 
 def _same(walk: Walk) -> Iterator[Finding]:
     for node in walk.typed("transaction"):
-        accounts = [
-            a for s in _SIDES for w in ("from", "to") if (a := node.value(f"{s}/{w}_account/account"))
-        ]
+        accounts = [a for s in SIDES for w in ("from", "to") if (a := node.value(f"{s}/{w}_account/account"))]
         if len(accounts) == 2 and accounts[0] == accounts[1]:
             remedy = "check both sides; money within one account is no transaction"
             yield node.finding("same_account", "has one account on both sides", remedy, Level.WARNING)
@@ -270,6 +237,7 @@ def _marks(walk: Walk) -> Iterator[Finding]:
 
 
 _RULES: tuple[Callable[[Walk], Iterator[Finding]], ...] = (
+    _version,
     _demanded,
     _carries,
     _currency,
@@ -277,8 +245,8 @@ _RULES: tuple[Callable[[Walk], Iterator[Finding]], ...] = (
     _unique,
     _not_later,
     _in_order,
+    _out_of_time,
     _amounts,
-    _victims,
     _suspect,
     _numbers,
     _cards,

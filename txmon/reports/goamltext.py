@@ -16,6 +16,7 @@ from txmon.reports.formats import Finding, Level
 from txmon.reports.goamlprofile import Profile
 from txmon.reports.goamlshape import Item, Misfit
 from txmon.reports.goamlvalues import wrong
+from txmon.reports.xmltext import utf8
 
 MAX_BYTES = 5 * 2**20  # of a file, as the reference unit's channel takes it
 _XSI = "{http://www.w3.org/2001/XMLSchema-instance}"
@@ -67,6 +68,10 @@ def parse(data: bytes) -> tuple[etree._Element | None, list[Finding]]:
     except etree.XMLSyntaxError as error:
         line = error.lineno or 0
         return None, [_whole("xml", "the text is no well-formed XML", "mend it at this line", line)]
+    if not utf8(data):
+        return None, [
+            _whole("encoding", "the text is not in UTF-8", "write it in UTF-8, and declare no other")
+        ]
     if cast(Any, root).getroottree().docinfo.doctype:
         return None, [_whole("doctype", "the text has a DOCTYPE", "take it out; goAML knows none")]
     if root.tag != "report":

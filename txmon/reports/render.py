@@ -6,16 +6,14 @@ anywhere and says so in its policy. It is no filing: `FORMAT` lets it be written
 
 from __future__ import annotations
 
-import dataclasses
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import date, datetime
-from typing import Any
+from collections.abc import Sequence
 
 from lxml import etree
 
 from txmon.reports.formats import Finding, Format, Options
-from txmon.reports.model import EventRef, Money, Report
+from txmon.reports.model import Report
+from txmon.reports.pagecontent import Findings, Heading, Mark, Pairs, Part, Text, parts, title
 
 _STYLE = """
 :root { color-scheme: light; }
@@ -32,141 +30,40 @@ caption { text-align: left; font-weight: 600; padding: .4rem 0; }
 """
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
-_LISTS = (
-    ("Parties", "parties"),
-    ("Subjects", "subjects"),
-    ("Accounts", "accounts"),
-    ("Indicators", "indicators"),
-    ("Traces", "traces"),
-    ("Recorded facts", "facts"),
-    ("Actions", "actions"),
-    ("Attachments", "attachments"),
-    ("Police and prosecution", "law_enforcement"),
-    ("Hotline references", "tips"),
-    ("Filed jointly with", "joint_filers"),
-)
 
 
 def page(report: Report, findings: Sequence[Finding] = ()) -> bytes:
     """Return the page in UTF-8; `findings` are shown first."""
-    title = f"{report.mark + ' ' if report.mark else ''}Report {report.report_id}"
     head = _el(
         "head",
         _el("meta", charset="utf-8"),
         _el("meta", **{"http-equiv": "Content-Security-Policy", "content": _POLICY}),
         _el("meta", name="viewport", content="width=device-width, initial-scale=1"),
         _el("meta", name="referrer", content="no-referrer"),
-        _el("title", title),
+        _el("title", title(report)),
         _el("style", _STYLE),
     )
-    main = _el("main", *_sections(report, title, findings))
+    main = _el("main", *map(_shown, parts(report, findings)))
     html = _el("html", head, _el("body", main), lang=report.narrative.language or "en")
     return b"<!doctype html>\n" + etree.tostring(html, method="html", encoding="utf-8") + b"\n"
 
 
-def _sections(report: Report, title: str, findings: Sequence[Finding]) -> Iterable[etree._Element]:
-    if report.mark:
-        yield _el(
-            "p", f"{report.mark}: made from {report.mode} events; not for submission", **{"class": "mark"}
-        )
-    yield _el("h1", title)
-    if findings:
-        yield _el("h2", "What is missing or wrong")
-        yield _el("ul", *(_el("li", str(f), **{"class": f.level.value}) for f in findings))
-    yield _el("h2", "Report")
-    yield _pairs("The report", _head(report))
-    yield _el("h2", "Narrative")
-    for part in report.narrative.paragraphs:
-        yield _el("h3", part.heading)
-        yield _el("p", part.text.removeprefix(f"{part.heading}: "), **{"class": "told"})
-        if part.events:
-            yield _el("p", f"Events: {_text(part.events)}")
-    signed = report.narrative.signed
-    by = f"Signed by {signed.signer}, {_text(signed.at)}" if signed else "Not signed: this is a draft."
-    yield _el("p", by)
-    yield _el("h2", "Activity")
-    yield _pairs("The activity", _fields(report.activity))
-    if report.transactions:
-        yield _el("h2", "Transactions")
-        yield _transactions(report)
-    for heading, name in _LISTS:
-        items = getattr(report, name)
-        if items:
-            yield _el("h2", heading)
-            for i, item in enumerate(items, 1):
-                yield _pairs(f"{heading}, {i} of {len(items)}", _fields(item))
-
-
-def _head(report: Report) -> list[tuple[str, str]]:
-    """Return the fields that are no lists, the filer's and the officer's among them."""
-    out = [("mode", report.mode.value), ("kind", report.kind.value)]
-    for name in ("report_id", "jurisdiction", "local_currency", "prepared_at", "case_id", "codes"):
-        out.append((name, _text(getattr(report, name))))
-    for name in ("facts_known_at", "reporting_person", "prior_filing", "consent"):
-        inner = getattr(report, name)
-        out += [] if inner is None else [(f"{name}: {k}", v) for k, v in _fields(inner)]
-    return [(k, v) for k, v in out + [(f"filer: {k}", v) for k, v in _fields(report.filer)] if v]
-
-
-def _transactions(report: Report) -> etree._Element:
-    columns = ("time (UTC)", "amount", "from", "to", "method", "description", "events")
-    rows = [_el("tr", *(_el("th", c, scope="col") for c in columns))]
-    for moved in sorted(report.transactions, key=lambda t: t.at):
-        ends = []
-        for side in (moved.from_side, moved.to_side):
-            account, party = report.account(side.account_id), report.party(side.party_id)
-            who = [account.number if account else "", party.name if party else ""]
-            ends.append(", ".join(filter(None, who)) or "unknown")
-        state = " (attempted)" if moved.attempted else ""
-        cells = (_text(moved.at), _text(moved.amount) + state, *ends, moved.method, moved.description)
-        rows.append(_el("tr", *(_el("td", c) for c in (*cells, _text(moved.events)))))
-    table = _el("table", _el("caption", "Transactions in order of time"), *rows)
-    return _el("div", table, tabindex="0", role="region", **{"class": "wide", "aria-label": "Transactions"})
-
-
-def _pairs(caption: str, pairs: Iterable[tuple[str, str]]) -> etree._Element:
-    rows = [
-        _el("tr", _el("th", name.replace("_", " "), scope="row"), _el("td", text)) for name, text in pairs
-    ]
-    return _el("table", _el("caption", caption), *rows)
-
-
-def _fields(value: Any, prefix: str = "") -> list[tuple[str, str]]:
-    """Return the fields of a value that say something, those of parts with the part's name before."""
-    out: list[tuple[str, str]] = []
-    for declared in dataclasses.fields(value):
-        inner = getattr(value, declared.name)
-        name = f"{prefix}{declared.name}"
-        if dataclasses.is_dataclass(inner) and not isinstance(inner, (Money, EventRef)):
-            out += _fields(inner, f"{name}: ")
-        elif inner not in (None, "", (), {}, False):
-            out.append((name, _text(inner)))
-    return out
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, datetime):
-        return f"{value:%Y-%m-%d %H:%M:%S} UTC"
-    if isinstance(value, date):
-        return value.isoformat()
-    if isinstance(value, Money):
-        return _money(value)
-    if isinstance(value, EventRef):
-        return value.text
-    if isinstance(value, Mapping):
-        return "; ".join(f"{k}: {_text(v)}" for k, v in value.items())
-    if isinstance(value, tuple):
-        return ", ".join(map(_text, value))
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return "; ".join(f"{k.replace('_', ' ')} {v}" for k, v in _fields(value))
-    return "yes" if value is True else str(value)
-
-
-def _money(value: Money) -> str:
-    try:
-        return value.text
-    except KeyError:  # a currency that is none: shown as it stands, the findings name it
-        return f"{value.minor} minor units of {value.currency}"
+def _shown(part: Part) -> etree._Element:
+    if isinstance(part, Mark):
+        return _el("p", part.text, **{"class": "mark"})
+    if isinstance(part, Heading):
+        return _el(f"h{part.level}", part.text)
+    if isinstance(part, Text):
+        return _el("p", part.text, **({"class": "told"} if part.told else {}))
+    if isinstance(part, Findings):
+        return _el("ul", *(_el("li", text, **{"class": level}) for level, text in part.lines))
+    if isinstance(part, Pairs):
+        rows = [_el("tr", _el("th", name, scope="row"), _el("td", text)) for name, text in part.rows]
+        return _el("table", _el("caption", part.caption), *rows)
+    heads = _el("tr", *(_el("th", column, scope="col") for column in part.columns))
+    lines = [_el("tr", *(_el("td", cell) for cell in row)) for row in part.rows]
+    table = _el("table", _el("caption", part.caption), heads, *lines)
+    return _el("div", table, tabindex="0", role="region", **{"class": "wide", "aria-label": part.label})
 
 
 def _el(name: str, /, *children: etree._Element | str, **attributes: str) -> etree._Element:

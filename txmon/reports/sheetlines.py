@@ -10,10 +10,10 @@ from collections.abc import Collection, Iterator
 from typing import Final
 
 from txmon.reports.fincen_text import line
-from txmon.reports.fincen_victims import called_victim, plain
 from txmon.reports.formats import Finding, Level
 from txmon.reports.model import Address, Party, Report, Transaction
 from txmon.reports.sheets import Section, Sheet
+from txmon.reports.victimwords import called_victim, plain, told
 
 LINK: Final = re.compile(
     r"(?i:(?:[a-z][a-z0-9+.-]*://|www\.|hxxps?\W|magnet:)\S+)|"
@@ -100,7 +100,7 @@ def unlinked(text: str, links: bool = False) -> str:
 
 def subject_faults(sheet: Sheet, said: str, protected: Collection[str], code: str) -> Iterator[Finding]:
     """Give each subject of a sheet who may be a victim, by the text alone or by names that are handed in."""
-    told, known = f" {plain(said)} ", {plain(name) for name in protected} - {""}
+    sentences, known = told(said), {plain(name) for name in protected} - {""}
     for section in sheet.sections:
         if "SUBJECT" not in section.title:
             continue
@@ -109,7 +109,7 @@ def subject_faults(sheet: Sheet, said: str, protected: Collection[str], code: st
                 continue
             name = plain(one.value)
             named = name in known or any(f" {k} " in f" {name} " for k in known if " " in k or len(k) > 5)
-            if named or (" " in name and called_victim(name, told)):
+            if named or (" " in name and called_victim(name, sentences)):
                 yield fault(
                     f"{code}_victim",
                     f"{section.title}/{one.label}",
