@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import csv
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,9 +21,12 @@ from txmon.store import Store
 from txmon.store.db import ERASURES_FILE
 from txmon.store.dialects import DATABASE_FILE
 from txmon.store.erase import Why
+from txmon.store.keeping import Keeper
 from txmon.store.schema import people
 from txmon.store.warehouse import layout
 from txmon.store.warehouse.forget import SNAPSHOTS
+from txmon.vault import keyfiles
+from txmon.vault.vault import Vault
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,9 @@ class Places:
     erasures: Path | None
     warehouse: Path
     snapshots: Path
+    retention: Path | None = None  # file of retention classes; None: the one that ships
+    vault: Path | None = None  # the vault that copies of what is held go to
+    vault_key: Path | None = None
 
     def open(self, *, read_only: bool = False) -> Store:
         """Open the store.
@@ -52,6 +59,20 @@ class Places:
             read_only=read_only,
         )
 
+    @contextmanager
+    def keeper(self) -> Iterator[Keeper | None]:
+        """Give the vault that copies of what is held go to; None where none was made.
+
+        Raises:
+            ConfigError, StateError: it is there and cannot be opened.
+        """
+        if self.vault is None or not self.vault.exists():
+            yield None
+            return
+        key_file = self.vault_key or keyfiles.default_key_path()
+        with Vault.open(self.vault, key_file, clock=SystemClock(), random_bytes=random_bytes) as vault:
+            yield vault
+
 
 def places_of(store: str | None, settings: Path | None, heads: Path | None = None) -> Places:
     """Return the places of a store; what is not said comes from the settings."""
@@ -65,6 +86,9 @@ def places_of(store: str | None, settings: Path | None, heads: Path | None = Non
         state / ERASURES_FILE if database else None,
         layout.folder_of(state),
         state / SNAPSHOTS,
+        chosen.retention_file,
+        chosen.vault_path,
+        chosen.vault_key_file,
     )
 
 

@@ -42,6 +42,7 @@ Journal rows count from 1; events count from 0, as the engine's `ingest_seq`. Ti
 from __future__ import annotations
 
 from txmon.store import casetables as _casetables  # noqa: F401 - its tables belong to the metadata
+from txmon.store import preservetables as _preservetables  # noqa: F401
 from txmon.store.db import Marks, Store, Tx
 from txmon.store.journal import Entry
 

@@ -88,8 +88,11 @@ class Access:
 
     # -- who is it -----------------------------------------------------------------------------------
 
-    def authenticate(self, token: str, now_us: int) -> Principal:
+    def authenticate(self, token: str, now_us: int, *, noted: bool = True) -> Principal:
         """Return whom a key belongs to.
+
+        Args:
+            noted: whether this counts as a use of the key.
 
         Raises:
             AuthError: missing, malformed, unknown, expired or revoked.
@@ -110,7 +113,8 @@ class Access:
             raise AuthError(known.fault)
         if known.expires_us is not None and known.expires_us <= now_us:
             raise AuthError("expired")
-        self._note_use(known.principal.key_id or "", now_us)
+        if noted:
+            self._note_use(known.principal.key_id or "", now_us)
         return known.principal
 
     def recognise(self, issuer: str, subject: str) -> Principal:

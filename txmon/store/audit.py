@@ -91,12 +91,13 @@ class AuditLog:
 
 def read(
     conn: sa.Connection, *, identity: str | None = None, action: str | None = None,
-    subject: str | None = None, from_us: int | None = None, to_us: int | None = None,
-    before: int | None = None, limit: int = 100,
+    subject: str | None = None, purpose: str | None = None, from_us: int | None = None,
+    to_us: int | None = None, before: int | None = None, limit: int = 100,
 ) -> list[Read]:  # fmt: skip
     """Return lines of the record, the newest first.
 
     Args:
+        purpose: a part of it.
         from_us: microseconds UTC, included; `to_us` is not.
         before: lines with smaller numbers only, to go on from a page's last.
     """
@@ -104,6 +105,8 @@ def read(
     for column, value in ((audit.c.identity, identity), (audit.c.action, action), (audit.c.subject, subject)):
         if value is not None:
             query = query.where(column == value)
+    if purpose is not None:
+        query = query.where(audit.c.purpose.contains(purpose, autoescape=True))
     if from_us is not None:
         query = query.where(audit.c.at_us >= from_us)
     if to_us is not None:

@@ -9,12 +9,13 @@ bounded number of journal rows. A run that broke off is simply run again. Docume
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import sqlalchemy as sa
@@ -78,17 +79,27 @@ class Outcome:
 
 
 @dataclass(frozen=True)
-class _Search:
-    """What to look for in journal rows."""
+class Search:
+    """What to look for in journal rows.
+
+    numbers: `ingest_seq` of events, sorted. documents: journal rows of documents that go wholly. tables: what
+    else the last transaction of a run takes out.
+    """
 
     keys: frozenset[tuple[str, str]] = frozenset()  # (source, event_id)
     mentions: Mentions | None = None
     before_us: int | None = None
     keep: frozenset[int] = frozenset()  # ingest_seq that stay whatever
+    numbers: npt.NDArray[np.int64] | None = None
+    documents: frozenset[int] = frozenset()
+    refused_before_us: int | None = None  # refused rows that came up to then, included
+    tables: Callable[[Tx, Changed], None] | None = None
 
     def places(self, entry: journal.Entry) -> list[int]:
         """Places of an entry's rows that match; [0] for a document that does."""
         if isinstance(entry.payload, bytes):
+            if entry.seq in self.documents and entry.payload:
+                return [0]
             if self.mentions is None or not entry.payload:
                 return []
             text = entry.payload.decode("utf-8", "replace")
@@ -98,13 +109,25 @@ class _Search:
         if self.mentions is not None:
             found |= self.mentions.rows(table)
         if entry.kind == journal.EVENTS:
-            found |= self._events(table)
+            found |= self._events(table) | self._numbered(entry)
             numbers = entry.first_event_seq + entry.rows
             found &= ~np.isin(numbers, list(self.keep))
-        elif self.before_us is not None and entry.received_at_us < self.before_us:
+        elif self._refused(entry.received_at_us):
             found[:] = True
         places: list[int] = entry.rows[found].tolist()
         return places
+
+    def _refused(self, received_us: int) -> bool:
+        before, upto = self.before_us, self.refused_before_us
+        return (before is not None and received_us < before) or (upto is not None and received_us <= upto)
+
+    def _numbered(self, entry: journal.Entry) -> Any:
+        """Which events are among the numbers."""
+        if self.numbers is None:
+            return np.zeros(len(entry.rows), np.bool_)
+        low, high = entry.first_event_seq, entry.first_event_seq + entry.event_count
+        first, last = np.searchsorted(self.numbers, [low, high])
+        return np.isin(low + entry.rows, self.numbers[first:last])
 
     def _events(self, table: pa.Table) -> Any:
         found = np.zeros(len(table), np.bool_)
@@ -124,7 +147,7 @@ def erase_events(
     Raises:
         InputError: not two people; a column that every event needs.
     """
-    return _Eraser(store, why, tuple(columns)).run(_Search(keys=frozenset(keys)), ())
+    return _Eraser(store, why, tuple(columns)).run(Search(keys=frozenset(keys)), ())
 
 
 def erase_subjects(store: Store, values: Collection[str], why: Why) -> Outcome:
@@ -138,7 +161,7 @@ def erase_subjects(store: Store, values: Collection[str], why: Why) -> Outcome:
     """
     if any(not value.strip() for value in values):
         raise InputError("an empty value cannot be erased; name accounts, parties, cards or devices")
-    search = _Search(mentions=Mentions(values)) if values else _Search()
+    search = Search(mentions=Mentions(values)) if values else Search()
     return _Eraser(store, why).run(search, values)
 
 
@@ -151,7 +174,16 @@ def retain(store: Store, before_us: int, why: Why, keep: Collection[int] = ()) -
         before_us: microseconds UTC, the start of the first day that is kept.
         keep: `ingest_seq` of events that a hold or a case needs; they stay.
     """
-    return _Eraser(store, why, hits_too=False).run(_Search(before_us=before_us, keep=frozenset(keep)), ())
+    return _Eraser(store, why, hits_too=False).run(Search(before_us=before_us, keep=frozenset(keep)), ())
+
+
+def carry_out(store: Store, search: Search, why: Why) -> Outcome:
+    """Take out what a search finds, and leave hits and alerts to its `tables`.
+
+    Raises:
+        InputError: not two people.
+    """
+    return _Eraser(store, why, hits_too=False).run(search, ())
 
 
 class _Eraser:
@@ -166,7 +198,7 @@ class _Eraser:
             raise InputError(f"{', '.join(needed)}: every event needs these; erase the whole event")
         self._store, self._why, self._columns, self._hits_too = store, why, columns, hits_too
 
-    def run(self, search: _Search, values: Collection[str]) -> Outcome:
+    def run(self, search: Search, values: Collection[str]) -> Outcome:
         """Search, rewrite, journal, and clean the files of the database."""
         outcome = Outcome()
         waiting: dict[int, list[int]] = {}
@@ -184,7 +216,7 @@ class _Eraser:
         self._store.scrub()  # though nothing was found: an earlier run may have broken off before this
         return outcome
 
-    def _find(self, search: _Search, first: int, last: int) -> Iterator[tuple[int, list[int]]]:
+    def _find(self, search: Search, first: int, last: int) -> Iterator[tuple[int, list[int]]]:
         if first > last:
             return
         for entry in journal.read(self._store, first, last, kinds=_SEARCHED):
@@ -193,7 +225,7 @@ class _Eraser:
                 yield entry.seq, places
 
     def _apply(
-        self, tx: Tx, waiting: dict[int, list[int]], search: _Search, values: Collection[str] | None,
+        self, tx: Tx, waiting: dict[int, list[int]], search: Search, values: Collection[str] | None,
         outcome: Outcome,
     ) -> None:  # fmt: skip
         """Rewrite the journal rows found; `values` is None but in the last transaction of a run."""
@@ -210,6 +242,8 @@ class _Eraser:
             erase_mentions(tx, values, search.mentions, changed)
         if values is not None and search.before_us is not None:
             _drop_settled(tx, search.before_us, changed)
+        if values is not None and search.tables is not None:
+            search.tables(tx, changed)
         if named or changed.deleted or changed.blanked:
             texts = (self._why.reason, self._why.author, self._why.approver)
             erasure = Erasure(*texts, tuple(named), self._columns, changed.deleted, changed.blanked)
@@ -217,8 +251,10 @@ class _Eraser:
             record(self._store, tx, erasure, sum(sizes.values()))
             outcome.count(named, sizes, changed)
 
-    def _document(self, tx: Tx, row: Any, search: _Search) -> RowErasure:
+    def _document(self, tx: Tx, row: Any, search: Search) -> RowErasure:
         text = journal.entry_of(self._store, row).document.decode("utf-8", "replace")
+        if row.seq in search.documents:
+            return rewrite_document(tx, row, None)
         replaced = search.mentions.replaced([text])[0] if search.mentions is not None else None
         return rewrite_document(tx, row, (replaced or "").encode())
 

@@ -30,11 +30,12 @@ def events_of(store: Store, rows: Sequence[sa.RowMapping], most: int) -> list[di
             table = entry.table.take(pa.array(places))
             given = (entry.rows[places] + entry.first_event_seq).tolist()
             for number, event in zip(given, table.to_pylist(), strict=True):
-                found[number] = {"ingest_seq": number} | _plain(event)
+                found[number] = {"ingest_seq": number} | plain(event)
     return [found[number] for number in sorted(found, reverse=True)]
 
 
-def _plain(event: Mapping[str, Any]) -> dict[str, Any]:
+def plain(event: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an event without its nulls, in values that JSON can hold."""
     return {name: _value(value) for name, value in event.items() if value is not None}
 
 
@@ -44,7 +45,7 @@ def _value(value: Any) -> Any:
     if isinstance(value, list):
         if value and isinstance(value[0], tuple):  # a map
             return dict(value)
-        return [_plain(each) if isinstance(each, Mapping) else _value(each) for each in value]
+        return [plain(each) if isinstance(each, Mapping) else _value(each) for each in value]
     if hasattr(value, "isoformat"):
         return value.isoformat().replace("+00:00", "Z")
     return value

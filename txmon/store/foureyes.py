@@ -41,6 +41,8 @@ KINDS: dict[str, frozenset[str]] = {
     "severity_lowering": frozenset({"approver"}),
     "restriction_lifting": frozenset({"approver", "safeguarding"}),
     "account_action": frozenset({"approver", "safeguarding"}),
+    "hold_release": frozenset({"approver", "safeguarding"}),
+    "subject_export": frozenset({"approver", "safeguarding"}),
 }
 _NEVER_EDITED = frozenset({"grant"})  # what is granted is made by who may grant it
 _BODY_MAX = 1 << 20

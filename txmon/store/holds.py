@@ -24,7 +24,7 @@ _PARTIES = (
     .join(cases, cases.c.case_id == case_parties.c.case_id)
     .where(cases.c.state != "closed", case_parties.c.state == "current")
 )
-_SUBJECTS = ("payer", "payee", "account", "party", "merchant", "card", "device", "ip")
+SUBJECTS = ("payer", "payee", "account", "party", "merchant", "card", "device", "ip")
 
 
 def held(
@@ -59,17 +59,17 @@ def held(
         return found
     values, wanted = pa.array(sorted(names), pa.string()), frozenset(keys)
     for entry in journal.read(store, kinds=[journal.EVENTS]):
-        named = _named(entry.table, values, wanted)
+        named = naming(entry.table, values, wanted)
         if named.any():
             named &= pc.cast(entry.table["event_time"], pa.int64()).to_numpy() < before_us
             found |= set((entry.first_event_seq + entry.rows[named]).tolist())
     return found
 
 
-def _named(table: pa.Table, values: pa.Array, keys: frozenset[tuple[str, str]]) -> np.ndarray:
-    """Which events name one of the values, or are one of the keys."""
+def naming(table: pa.Table, values: pa.Array, keys: frozenset[tuple[str, str]]) -> np.ndarray:
+    """Return which events name one of the values, or are one of the keys."""
     found = np.zeros(len(table), np.bool_)
-    for name in _SUBJECTS:
+    for name in SUBJECTS:
         if name in table.column_names and table.column(name).null_count < len(table):
             column = table.column(name)
             found |= pc.is_in(column, value_set=values.cast(column.type)).to_numpy()

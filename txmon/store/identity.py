@@ -12,12 +12,13 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any, Protocol
 
 from txmon.clock import RandomBytes
 from txmon.errors import Forbidden, FourEyes, InputError
+from txmon.store.retention import Past
 
 ROLES = frozenset(("ingest", "analyst", "approver", "safeguarding", "auditor", "coalition", "admin"))
 RESERVED_ROLES = frozenset(("mlro", "mlro_release", "examiner"))  # of the vault of reports
@@ -36,7 +37,8 @@ class Principal:
     """Who makes a request.
 
     mode: the only one it may touch; None: both. entities: the only reporting entities; None: all.
-    identity: ``person:<id>`` or ``service:<key id>``; all keys of a person are one identity.
+    identity: ``person:<id>`` or ``service:<key id>``; all keys of a person are one identity. past: what this
+    one does not see since it is past its retention at the moment of the request; None: nothing is.
     """
 
     key_id: str | None
@@ -48,6 +50,7 @@ class Principal:
     mode: str | None
     entities: frozenset[str] | None
     identity: str
+    past: Past | None = field(default=None, compare=False, repr=False)
 
     @property
     def is_person(self) -> bool:

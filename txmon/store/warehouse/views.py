@@ -37,7 +37,7 @@ def events(folder: Path, names: Iterable[str], no_events: str) -> str:
     )
     signed = f"case when kind in {_texts(NEGATIVE_KINDS)} then -amount else amount end as signed_amount"
     return (
-        f"create or replace view events as select *, {_MOVED} as moved, {signed} "
+        f"create or replace view events as select *, {MOVED} as moved, {signed} "
         f"from (select *, {money} from {source})"
     )
 
@@ -63,7 +63,8 @@ def _scale(exponent: int) -> str:
     return f"{10.0**-exponent:.4f}::decimal(5,4)"
 
 
-_MOVED = (
+# of an event: whether it moved value
+MOVED = (
     "((kind in " + _texts(k for k in VALUE_KINDS if k != "authorization")
     + " or (kind = 'authorization' and auth_is_final))"
     + " and coalesce(status, 'settled') in ('approved', 'settled'))"
