@@ -112,3 +112,51 @@ def test_without_a_key_file_no_address_is_kept(desk: Desk, tmp_path: Path) -> No
     case_id = desk.open(desk.alert())
     object.__setattr__(desk.api.service.settings, "key_file", tmp_path / "none")
     problem(desk.do(case_id, "addresses", {"url": "https://x.example/"}), 409, "state")
+
+
+def test_addresses_of_before_are_masked_from_then_on(tmp_path: Path) -> None:
+    """Whatever was written while nobody knew: shown as keyed hashes, equal to that of the address itself."""
+    key = tmp_path / "pan.key"
+    made = ensure_key(key)
+    bench = Bench(tmp_path, simple_rules(tmp_path, CRITICAL), str(tmp_path / "store"))
+    with on_bench(bench, key_file=key) as api:
+        desk = Desk(api)
+        address = "https://bad.example/room?id=7"
+        text = f"seen at {address}, and www.bad.example"
+        alert = desk.alert(memo=text, payee="bad.example/shop")
+        case_id = desk.open(alert, title="Room at bad[.]example/room")
+        ok(desk.do(case_id, "comments", {"text": text}))
+        party = {"kind": "other", "ref": address, "role": "site_operator", "confidence": "low", "basis": text}
+        ok(desk.do(case_id, "parties", party))
+        ok(desk.do(case_id, "checklist", {"answers": [{"sign": "fear", "answer": "unknown", "note": text}]}))
+        ok(desk.patch(case_id, state="investigating", reason=text))
+        kept = ok(desk.do(case_id, "files", given("a.txt", text.encode())))["file_id"]
+        plain = ok(desk.do(case_id, "files", given("b.txt", b"no address in it\n")))["file_id"]
+        waits = desk.patch(case_id, severity="low", reason=text).json()["proposal_id"]
+        shown = everything(desk, case_id, alert, waits)
+        assert "bad.example" in shown
+        ok(desk.patch(case_id, restriction="child_exploitation"))
+        shown = everything(desk, case_id, alert, waits)
+        assert "bad.example" not in shown
+        assert "bad[.]example" not in shown
+        assert hashed(address, made) in shown
+        path = f"/v1/cases/{case_id}/files/"
+        found = problem(desk.api.get(path + kept, desk.ana, purpose=WHY), 409, "transition")
+        assert hashlib.sha256(text.encode()).hexdigest() in found["detail"]
+        assert desk.get(path + plain, purpose=WHY)["kind"] == "text"
+        key.unlink()
+        shown = everything(desk, case_id, alert, waits)
+        assert "bad.example" not in shown
+        assert "[address of the web]" in shown
+
+
+def everything(desk: Desk, case_id: str, alert: dict[str, Any], proposal: str) -> str:
+    """All that is shown of a case."""
+    name = alert["alert_id"]
+    paths = (
+        f"/v1/cases/{case_id}", f"/v1/cases/{case_id}/timeline", f"/v1/cases/{case_id}/network", "/v1/cases", f"/v1/alerts/{name}",
+        "/v1/alerts", f"/v1/hits?alert={name}", f"/v1/proposals/{proposal}", "/v1/proposals", "/v1/queue",
+    )  # fmt: skip
+    answers = [desk.api.get(path, desk.ana, purpose=WHY) for path in paths]
+    assert {each.status_code for each in answers} <= {200}, [each.text for each in answers]
+    return "".join(each.text for each in answers)

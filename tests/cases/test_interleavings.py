@@ -10,9 +10,10 @@ from pathlib import Path
 sys.path.append(str(Path(__file__).parents[1] / "store"))
 
 import pytest
+from interleavings import run_all
 from storekit import add_batch, open_store
 
-from txmon.cases import moves, opening
+from txmon.cases import moves, opening, rows
 from txmon.cases.rows import Wanted
 from txmon.cases.sight import case_row
 from txmon.errors import StoreConflict
@@ -28,6 +29,24 @@ def person(number: int) -> Principal:
     return Principal(
         f"key_{number}", name, name, "person", frozenset({"analyst"}), SCOPES, None, None, f"person:{name}"
     )
+
+
+@pytest.mark.slow
+def test_a_share_of_the_interleavings(tmp_path: Path) -> None:
+    """`interleavings.py` runs ten thousand; here three hundred, each step a transaction."""
+    figures, wrong = run_all(tmp_path, 300, 7)
+    assert wrong == []
+    assert figures["interleavings"] == 300
+    assert min(figures["taken"], figures["refused"]) > 300
+
+
+def test_a_lost_update_would_be_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Were the version not compared, the run would say so."""
+    monkeypatch.setattr(
+        rows, "taken", lambda tx, who, wanted, states=(): case_row(tx.conn, who, wanted.case_id)
+    )
+    monkeypatch.setattr(moves, "taken", rows.taken)
+    assert run_all(tmp_path, 20, 7)[1] != []
 
 
 @pytest.mark.slow

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from apikit import pay, problem
 from caseskit import WHY, Desk, ok
 
+from txmon.api.pages import cursor_of
+from txmon.cases import network
 from txmon.cases.network import drawn
 from txmon.cases.texts import signs
 
@@ -89,3 +92,63 @@ def test_signs_that_were_seen_say_by_whom(either: Desk) -> None:
     twice = {"answers": [seen, seen]}
     problem(desk.do(case_id, "checklist", twice), 422, "invalid")
     assert "witness" not in desk.get(f"/v1/cases/{case_id}")["checklist"][0]
+
+
+@pytest.mark.parametrize("personal", [True, False])
+def test_a_timeline_in_pages_is_the_whole_timeline(either: Desk, personal: bool) -> None:
+    """However it is cut, and however many entries are of one moment: none twice, none left out, in order."""
+    desk = either
+    alerts = [desk.alert() for _ in range(3)]
+    alert = alerts[0]
+    more = [
+        pay(f"t-{i}", 10 + i // 3, amount="950.00", payer=alert["subject_id"]) for i in range(9)
+    ]  # three at once
+    desk.api.send(*more)
+    case_id = desk.open(*[desk.get(f"/v1/alerts/{each['alert_id']}") for each in alerts])
+    for i in range(5):
+        ok(desk.do(case_id, "comments", {"text": f"note {i}"}))
+    told = {"purpose": WHY} if personal else {}
+    path = f"/v1/cases/{case_id}/timeline"
+    whole = desk.get(path, **told)
+    assert whole["next_cursor"] is None
+    kinds = [each["what"] for each in whole["items"]]
+    assert (kinds.count("alert"), kinds.count("decision")) == (3, 6)
+    assert kinds.count("event") == (12 if personal else 0)
+    assert [each["at"] for each in whole["items"]] == sorted(each["at"] for each in whole["items"])
+    for limit in (1, 2, 5, 20):
+        found, cursor, pages = [], None, 0
+        while pages == 0 or cursor is not None:
+            part = desk.get(f"{path}?limit={limit}" + (f"&cursor={cursor}" if cursor else ""), **told)
+            assert len(part["items"]) <= limit
+            assert part["span"] == whole["span"]
+            found, cursor, pages = found + part["items"], part["next_cursor"], pages + 1
+        assert found == whole["items"]
+    for cursor in (
+        "x",
+        cursor_of((1, 1, "one")),
+        cursor_of((1, 7, "1")),
+        cursor_of((1, 2, "9" * 30)),
+        cursor_of((1, "a")),
+    ):
+        problem(desk.api.get(f"{path}?cursor={cursor}", desk.ana), 400, "invalid_cursor")
+    problem(desk.api.get(f"{path}?limit=501", desk.ana), 422, "invalid")
+
+
+def test_the_network_says_what_it_left_out(either: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk = either
+    alert = desk.alert()
+    desk.api.send(
+        *[
+            pay(f"n-{i}", 100 + i, amount="950.00", payer=alert["subject_id"], payee=f"to-{i}")
+            for i in range(4)
+        ]
+    )
+    case_id = desk.open(desk.get(f"/v1/alerts/{alert['alert_id']}"))
+    whole = desk.get(f"/v1/cases/{case_id}/network", purpose=WHY)
+    assert (whole["truncated"], whole["left_out"]) == (False, None)
+    monkeypatch.setattr(network, "EVENTS_MAX", 3)
+    part = desk.get(f"/v1/cases/{case_id}/network", purpose=WHY)
+    assert part["truncated"]
+    assert part["left_out"]["events"] == 2
+    assert part["left_out"]["first"] < part["left_out"]["last"] == "2026-01-05T13:40:00.000000Z"
+    assert {each["ref"] for each in part["nodes"]} >= {"to-1", "to-2", "to-3"}

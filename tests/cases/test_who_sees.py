@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pytest
@@ -128,9 +127,17 @@ def test_the_stream_of_alerts_tells_nobody_of_a_shut_one(desk: Desk) -> None:
     live = desk.api.app._live
     for key, there in ((desk.ana, True), (desk.ben, False)):
         who = desk.api.access.known[key]
-        rows, shut = live._read(who, 0)
+        rows = live._read(who, 0)
         assert rows
-        assert ({json.loads(row.body)["neutral"]["alert_id"] for row in rows} <= shut) is not there
+        assert {row.shut for row in rows} == {not there}
+
+
+def test_the_stream_of_alerts_shows_no_address_of_a_case_about_children(desk: Desk) -> None:
+    alert = desk.alert(payee="bad.example/room")
+    live, who = desk.api.app._live, desk.api.access.known[desk.ana]
+    assert "bad.example" in str(live._read(who, 0))
+    desk.open(alert, restriction="child_exploitation")
+    assert "bad.example" not in str(live._read(who, 0))
 
 
 def test_keys_of_other_entities_and_modes_see_nothing(desk: Desk) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,8 +11,9 @@ import pytest
 
 sys.path.append(str(Path(__file__).parents[1] / "service"))
 
+from evidence_drill import native
 from evidencekit import reading
-from servicekit import CROWD, Bench, busy_rules, payload, send, stream
+from servicekit import CROWD, Bench, busy_rules, send, stream
 
 from txmon.rules.pack import default_pack
 from txmon.simulate import simulate, write
@@ -40,12 +40,7 @@ def portfolio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     write(simulate(SIMULATED, 7), folder / "events.parquet", folder / "labels.parquet")
     service = Bench(folder, default_pack(), str(folder / "store")).open()
     rows = pq.read_table(folder / "events.parquet").to_pylist(maps_as_pydicts="strict")
-    send(service, [_native(row) for row in rows], cuts=range(0, len(rows), 2_000))
+    send(service, [native(row) for row in rows], cuts=range(0, len(rows), 2_000))
     assert service.close()
     with reading(folder / "store") as store:
         yield store
-
-
-def _native(row: dict[str, object]) -> bytes:
-    made = json.loads(payload({k: v for k, v in row.items() if k != "amount"}))
-    return json.dumps(made | ({} if row.get("amount") is None else {"amount": str(row["amount"])})).encode()

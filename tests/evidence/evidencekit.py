@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import subprocess
 import sys
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
@@ -21,6 +20,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 sys.path.append(str(Path(__file__).parents[1] / "service"))
 
 from servicekit import Clock, chance
+from stock import StockDuckDb
 
 from txmon.evidence import signing
 from txmon.evidence.bundle import Made, export
@@ -31,7 +31,6 @@ from txmon.store.schema import alerts
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 PUBLIC = signing.public_pem(KEY)
 MAKER = Maker("Ana", "a test", 1_900_000_000_000_000)
-RUN = "import duckdb; print(*duckdb.connect().execute(open('verify.sql').read()).fetchall(), sep='\\n')"
 
 
 @contextmanager
@@ -67,14 +66,9 @@ def unpacked(path: Path, folder: Path) -> Path:
 
 
 def stock_duckdb(folder: Path) -> tuple[str, str]:
-    """What verify.sql says, run by DuckDB alone: `PASS`, `FAIL` or `ERROR`, and all of it.
-
-    -I keeps this repository off the path: the program could not import the product if it tried.
-    """
-    done = subprocess.run([sys.executable, "-I", "-c", RUN], cwd=folder, capture_output=True, text=True)
-    if done.returncode:
-        return "ERROR", done.stderr
-    return done.stdout.split("'")[1], done.stdout
+    """What verify.sql says, run by DuckDB alone: `PASS`, `FAIL` or `ERROR`, and all of it."""
+    with StockDuckDb() as duckdb:
+        return duckdb.run(folder)
 
 
 def files_in(path: Path) -> dict[str, bytes]:

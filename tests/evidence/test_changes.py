@@ -147,6 +147,18 @@ def _salt(rows: list[dict[str, Any]]) -> None:
     rows[0]["salt"] = "00" * 16
 
 
+def _half(rows: list[dict[str, Any]]) -> None:
+    rows[0]["content"] = None
+
+
+def _proof_twice(rows: list[dict[str, Any]]) -> None:
+    rows.append(rows[1])
+
+
+def _no_config(rows: list[dict[str, Any]]) -> None:
+    rows[:] = [row for row in rows if row["ingest_seq"] is not None]
+
+
 @pytest.mark.parametrize(
     ("name", "change"),
     [
@@ -154,6 +166,7 @@ def _salt(rows: list[dict[str, Any]]) -> None:
         ("events", _attribute), ("events", _gone), ("events", _twice),
         ("hits", _number), ("hits", _subject), ("hits", _no_hits),
         ("chain", _root), ("proofs", _leaf), ("proofs", _salt),
+        ("proofs", _half), ("proofs", _proof_twice), ("proofs", _no_config),
     ],
 )  # fmt: skip
 def test_a_change_that_is_signed_anew(

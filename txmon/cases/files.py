@@ -75,20 +75,38 @@ def add(tx: Tx, who: Principal, wanted: Wanted, file: Looked) -> tuple[str, int]
     return file_id, put(tx, row, seq)
 
 
-def of_case(conn: sa.Connection, case_id: str) -> list[sa.RowMapping]:
+def of_case(conn: sa.Connection, who: Principal, case_id: str) -> list[sa.RowMapping]:
     """Return the files of a case without their content, the oldest first."""
-    query = sa.select(*_SHOWN).where(case_files.c.case_id == case_id)
+    query = sa.select(*_SHOWN).where(case_files.c.case_id == case_id, *_kept(who))
     return list(conn.execute(query.order_by(case_files.c.added_us, case_files.c.file_id)).mappings())
 
 
-def get(conn: sa.Connection, case_id: str, file_id: str) -> sa.RowMapping:
+def get(conn: sa.Connection, who: Principal, case_id: str, file_id: str) -> sa.RowMapping:
     """Return a file with its content.
 
     Raises:
         NotFound: the case has none of this id.
     """
     query = sa.select(case_files).where(case_files.c.case_id == case_id, case_files.c.file_id == file_id)
-    row = conn.execute(query).mappings().first()
+    row = conn.execute(query.where(*_kept(who))).mappings().first()
     if row is None:
         raise NotFound("the case has no such file")
     return row
+
+
+def _kept(who: Principal) -> list[sa.ColumnElement[bool]]:
+    """The condition that leaves files that are not past their retention."""
+    return [] if who.past is None else [sa.not_(who.past.file())]
+
+
+def require_shown(case: sa.RowMapping, file: sa.RowMapping) -> None:
+    """Refuse a file that was attached before its case was about the exploitation of children.
+
+    Raises:
+        WrongState: it has addresses of the web; it is named by its hash.
+    """
+    if case["restriction"] == CHILD and addresses_in(file["kind"], file["content"]):
+        raise WrongState(
+            "the file has addresses of the web, which are not shown in a case about the exploitation of"
+            f" children; it is kept for the authorities: sha256 {bytes(file['sha256']).hex()}"
+        )

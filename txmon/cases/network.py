@@ -12,22 +12,33 @@ from typing import Any
 import sqlalchemy as sa
 
 from txmon.cases.rows import parties_of
-from txmon.cases.timeline import EVENTS_MAX, hits_of
+from txmon.cases.timeline import events_in
 from txmon.cases.words import VICTIMS
+from txmon.clock import rfc3339
 from txmon.store import Store
 from txmon.store.eventrows import events_of
+from txmon.store.identity import Principal
 
+EVENTS_MAX = 500  # newest ones that are drawn
 EVENTS_SHOWN = 20  # ids of an edge
 _USED = ("card", "device", "ip")  # of the payer; weak evidence, so never money
 
 
-def of_case(store: Store, case_id: str) -> dict[str, Any]:
-    """Return nodes and edges of the events of a case; `truncated` says whether older ones are left out."""
+def of_case(store: Store, who: Principal, case_id: str) -> dict[str, Any]:
+    """Return nodes and edges of the newest events of a case; `left_out` says which ones are not in them."""
+    events = events_in(who, case_id)
+    newest = sa.select(events).order_by(events.c.newest.desc())
     with store.read() as conn:
-        rows = hits_of(conn, case_id, EVENTS_MAX + 1)
+        rows = list(conn.execute(newest.limit(EVENTS_MAX)).mappings())
+        older = newest.offset(EVENTS_MAX).subquery()
+        moments = (sa.func.count(), sa.func.min(older.c.at_us), sa.func.max(older.c.at_us))
+        count, first, last = conn.execute(sa.select(*moments).select_from(older)).one()
         parties = parties_of(conn, case_id)
-    events = events_of(store, rows, EVENTS_MAX)
-    return drawn(events, parties) | {"truncated": len(rows) > EVENTS_MAX}
+    left_out = None
+    if count:
+        left_out = {"events": count, "first": rfc3339(first), "last": rfc3339(last)}
+    found = drawn(events_of(store, rows, EVENTS_MAX), parties)
+    return found | {"truncated": count > 0, "left_out": left_out}
 
 
 def drawn(events: Iterable[dict[str, Any]], parties: Sequence[sa.RowMapping]) -> dict[str, Any]:

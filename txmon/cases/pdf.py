@@ -12,7 +12,7 @@ import binascii
 import re
 import zlib
 
-from txmon.cases import magic
+from txmon.model import lettered, magic
 
 UNPACKED_MAX = 64 << 20  # bytes of all streams together
 _STREAM = re.compile(rb">>\s*stream\r?\n")
@@ -71,7 +71,16 @@ def _taken_apart(content: bytes) -> tuple[bytes, list[tuple[bytes, bytes]]]:
 
 
 def _fault(content: bytes) -> str | None:
-    return _names(content) or magic.inside(content) or magic.in_hex(content)
+    return _names(content) or magic.inside(content) or magic.in_hex(content) or _written(content)
+
+
+def _written(content: bytes) -> str | None:
+    """What strings and metadata hold, written as letters or escapes."""
+    for plain in lettered.base64_of(content):
+        found = magic.strong(plain)
+        if found is not None:
+            return found
+    return next((found for plain in lettered.octal_of(content) if (found := magic.anywhere(plain))), None)
 
 
 def addresses_in(content: bytes) -> bool:

@@ -14,9 +14,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from txmon.cases.sight import case_row
-from txmon.cases.sniff import has_address
 from txmon.cases.words import CHILD
 from txmon.errors import InputError, StoreConflict, WrongState
+from txmon.model.webtext import has_address
 from txmon.store import Tx
 from txmon.store.casetables import case_access, case_log, case_parties, cases
 from txmon.store.decisions import decided

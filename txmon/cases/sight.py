@@ -2,7 +2,8 @@
 
 A case that is not this one's to see does not exist for this one: it is not found, not counted, and its
 alerts are not listed. A restricted case is seen by those on its list alone. Who is named as a party is shut
-out whatever else is granted. Owns these conditions; grants are made in `txmon.cases.moves`.
+out whatever else is granted. What is past its retention (`Principal.past`) is shut to everybody. Owns these
+conditions; grants are made in `txmon.cases.moves`.
 """
 
 from __future__ import annotations
@@ -12,10 +13,13 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from txmon.cases.words import CHILD
 from txmon.errors import NotFound
 from txmon.store.casetables import case_access, case_alerts, case_parties, cases
 from txmon.store.identity import Principal
-from txmon.store.schema import alert_hits
+from txmon.store.schema import alert_hits, alerts, hits
+
+_ALERT, _HIT = alerts.alias(), hits.alias()
 
 
 def may_see(who: Principal) -> list[sa.ColumnElement[bool]]:
@@ -30,6 +34,12 @@ def may_see(who: Principal) -> list[sa.ColumnElement[bool]]:
 
 def _closed_to(who: Principal) -> sa.ColumnElement[bool]:
     """The condition on `cases` under which a case is shut to this one."""
+    over = sa.false() if who.past is None else who.past.case()
+    return sa.or_(_kept_from(who), over)
+
+
+def _kept_from(who: Principal) -> sa.ColumnElement[bool]:
+    """The condition on `cases` under which a case is not this one's to know."""
     restricted = cases.c.restriction.is_not(None)
     if who.person_id is None:  # a service is on no list and is nobody's party
         return restricted
@@ -44,29 +54,64 @@ def _closed_to(who: Principal) -> sa.ColumnElement[bool]:
     return sa.or_(sa.and_(restricted, sa.not_(listed)), party)
 
 
-def alert_shut(who: Principal, alert_id: sa.ColumnElement[str]) -> sa.ColumnElement[bool]:
-    """The condition under which an alert belongs to a case that is shut to this one."""
-    return sa.exists(
+def alert_shut(who: Principal, alert_id: sa.Column[str]) -> sa.ColumnElement[bool]:
+    """The condition under which an alert is past, or of a case that is shut to this one."""
+    shut = sa.exists(
         sa.select(sa.literal(1))
         .select_from(case_alerts.join(cases, cases.c.case_id == case_alerts.c.case_id))
-        .where(case_alerts.c.alert_id == alert_id, _closed_to(who))
+        .where(case_alerts.c.alert_id == alert_id, _kept_from(who))
     )
+    if who.past is None:
+        return shut
+    if alert_id.table is alerts:  # the row itself is at hand, and no past case has an alert that is not
+        return sa.or_(who.past.alert(), shut)
+    return sa.or_(shut, sa.exists().where(_ALERT.c.alert_id == alert_id, who.past.alert(_ALERT)))
 
 
-def hit_shut(who: Principal, hit_id: sa.ColumnElement[int]) -> sa.ColumnElement[bool]:
-    """The condition under which a hit is of an alert of a case that is shut to this one."""
+def hit_shut(who: Principal, hit_id: sa.Column[int]) -> sa.ColumnElement[bool]:
+    """The condition under which a hit is past, or of an alert of a case that is shut to this one."""
     joined = alert_hits.join(case_alerts, case_alerts.c.alert_id == alert_hits.c.alert_id)
-    return sa.exists(
+    shut = sa.exists(
         sa.select(sa.literal(1))
         .select_from(joined.join(cases, cases.c.case_id == case_alerts.c.case_id))
-        .where(alert_hits.c.hit_id == hit_id, _closed_to(who))
+        .where(alert_hits.c.hit_id == hit_id, _kept_from(who))
     )
+    if who.past is None:
+        return shut
+    if hit_id.table is hits:
+        return sa.or_(who.past.hit(), shut)
+    return sa.or_(shut, sa.exists().where(_HIT.c.hit_id == hit_id, who.past.hit(_HIT)))
+
+
+def about_children(conn: sa.Connection, alert_ids: Collection[str]) -> frozenset[str]:
+    """Return which of these alerts belong to a case about the sexual exploitation of children."""
+    if not alert_ids:
+        return frozenset()
+    query = (
+        sa.select(case_alerts.c.alert_id)
+        .join(cases, cases.c.case_id == case_alerts.c.case_id)
+        .where(case_alerts.c.alert_id.in_(list(alert_ids)), cases.c.restriction == CHILD)
+    )
+    return frozenset(conn.execute(query).scalars())
+
+
+def hits_about_children(conn: sa.Connection, hit_ids: Collection[int]) -> frozenset[int]:
+    """Return which of these hits are of an alert of such a case."""
+    if not hit_ids:
+        return frozenset()
+    query = (
+        sa.select(alert_hits.c.hit_id)
+        .join(case_alerts, case_alerts.c.alert_id == alert_hits.c.alert_id)
+        .join(cases, cases.c.case_id == case_alerts.c.case_id)
+        .where(alert_hits.c.hit_id.in_(list(hit_ids)), cases.c.restriction == CHILD)
+    )
+    return frozenset(conn.execute(query).scalars())
 
 
 def shut_alerts(conn: sa.Connection, who: Principal, alert_ids: Collection[str]) -> frozenset[str]:
-    """Return which of these alerts belong to a case that is shut to this one."""
-    query = sa.select(case_alerts.c.alert_id).where(
-        case_alerts.c.alert_id.in_(list(alert_ids)), alert_shut(who, case_alerts.c.alert_id)
+    """Return which of these alerts are past, or of a case that is shut to this one."""
+    query = sa.select(alerts.c.alert_id).where(
+        alerts.c.alert_id.in_(list(alert_ids)), alert_shut(who, alerts.c.alert_id)
     )
     return frozenset(conn.execute(query).scalars())
 

@@ -13,16 +13,14 @@ from collections.abc import Iterator
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 
-from txmon.cases import magic, pdf
+from txmon.cases import pdf
 from txmon.errors import InputError
+from txmon.model import magic
+from txmon.model.pictures import DUTY
+from txmon.model.webtext import has_address
 
 SIZE_MAX = 8 << 20
 EXTENSIONS = {"pdf": "pdf", "csv": "csv", "txt": "text", "eml": "email"}
-DUTY = (
-    "Pictures, video and archives are not kept here. If this shows the sexual abuse of a child, do not copy"
-    " or forward it: keep it where it is, tell your safeguarding lead, and report it at once to the hotline"
-    " or police of your country (in the US: the CyberTipline, 18 U.S.C. 2258A)"
-)
 _NAME = re.compile(
     r"[^\x00-\x1f\x7f/\\:*?\"<>|.][^\x00-\x1f\x7f/\\:*?\"<>|]{0,120}\.(pdf|csv|txt|eml)", re.IGNORECASE
 )
@@ -33,10 +31,8 @@ _OTHER = re.compile(
 )
 _CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _INVISIBLE = re.compile("[\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufff0-\uffff\U000e0000-\U000e007f]")
-_ADDRESS = re.compile(
-    r"(?:https?|ftp|hxxps?)\s?:\s?//|\bwww\.[a-z0-9-]+\.|\b[a-z2-7]{16,56}\.onion\b", re.IGNORECASE
-)
-_FORMULA = re.compile(r"\s*[=@\t\r]|\s*[+-]\s*[A-Za-z(]")
+_FORMULA = re.compile(r"\s*[=@\t\r＝＠]|\s*[+＋－-]\s*[A-Za-z(]")
+_DELIMITERS = ";\t|"  # a spreadsheet takes the one that is usual where it runs
 _HEADERS = ("from", "to", "subject", "date", "message-id", "received", "return-path")
 _PARTS_MAX, _HEAD_MAX = 50, 64 << 10
 
@@ -59,11 +55,6 @@ def kind_of(name: str, content: bytes) -> str:
     if fault is not None:
         raise InputError(f"the file is or holds {fault}; {DUTY}")
     return kind
-
-
-def has_address(text: str) -> bool:
-    """Whether a text has an address of the web in it."""
-    return _ADDRESS.search(text) is not None
 
 
 def addresses_in(kind: str, content: bytes) -> bool:
@@ -99,13 +90,15 @@ def _csv(content: bytes) -> str | None:
     found = _text(content)
     if found is not None:
         return found
+    lines = content.decode("utf-8-sig").splitlines()
     try:
-        rows = list(csv.reader(content.decode("utf-8-sig").splitlines(), strict=True))
+        rows = list(csv.reader(lines, strict=True))
     except csv.Error:
         return "no CSV"
-    if any(_FORMULA.match(cell) for row in rows for cell in row):
-        return "a formula"
-    return None
+    cells = [cell for row in rows for cell in row]
+    for mark in _DELIMITERS:
+        cells += [cell for row in csv.reader(lines, delimiter=mark) for cell in row]
+    return "a formula" if any(_FORMULA.match(cell) for cell in cells) else None
 
 
 def _email(content: bytes) -> str | None:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from txmon.model.currencies import EXPONENTS
+
 SEVERITIES = ("low", "medium", "high", "critical")
 STATES = ("open", "investigating", "decided", "closed")
 # from -> to; the same whether anything was reported or not
@@ -74,5 +76,5 @@ def vocabulary() -> dict[str, Any]:
         "party_kinds": PARTY_KINDS, "confidences": CONFIDENCES, "channels": CHANNELS,
         "dismissals": DISMISSALS, "actions": ACTIONS, "answers": ANSWERS,
         "clock_hours": {name: {"look": a, "decide": b} for name, (a, b) in CLOCK_HOURS.items()},
-        "snooze_days": SNOOZE_DAYS, "limits": {"bulk": BULK_MAX, "link": LINK_MAX},
+        "snooze_days": SNOOZE_DAYS, "currencies": EXPONENTS, "limits": {"bulk": BULK_MAX, "link": LINK_MAX},
     }  # fmt: skip

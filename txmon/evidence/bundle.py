@@ -33,9 +33,10 @@ from txmon.evidence.flat import csv_of
 from txmon.evidence.proofs import Proven, closed, prove_all
 from txmon.evidence.redact import PROFILES, Redaction
 from txmon.evidence.script import Expected, Section, script, section_statements
+from txmon.evidence.sealing import Seal, of_children
 from txmon.evidence.source import Hit
 from txmon.evidence.summary import summary
-from txmon.evidence.tables import EVENTS, HITS, SCORE_INPUTS, SCORES, hit_table
+from txmon.evidence.tables import EVENTS, HITS, SCORE_INPUTS, SCORES, features_csv, hit_table
 from txmon.pipeline.config import versions
 from txmon.rules.ir import Rule
 from txmon.store import Store
@@ -111,7 +112,8 @@ def export(
     log = custody(store, alert_id, found, proven.chain, rows, maker)
     secret = signing.pseudonym_secret(key, alert_id, profile)
     redaction = Redaction(PROFILES[profile], secret, alert, _plain_script(work))
-    told = _tell(work, proven, log, redaction)
+    seal = Seal(secret, addresses=of_children(store, alert_id))
+    told = _tell(work, proven, log, redaction, seal)
     manifest = _manifest(work, proven, told, redaction, maker)
     manifest["signer"] = signing.name_of(key.public_key())
     sha256 = _write(_files(work, proven, told, manifest), manifest, key, out)
@@ -223,17 +225,20 @@ class _Told:
     notes: list[str]
 
 
-def _tell(work: _Work, proven: Proven, log: list[dict[str, Any]], redaction: Redaction) -> _Told:
+def _tell(work: _Work, proven: Proven, log: list[dict[str, Any]], redaction: Redaction, seal: Seal) -> _Told:
     """Redact, and derive everything once more from what is left.
 
     Raises:
         InputError: the rules would see something else.
     """
-    events, shut = redaction.events(work.events)
-    alert = redaction.alert(work.alert)
-    hits = _redacted_hits(hit_table(work.found, work.numbers, work.reasons), redaction)
+    redacted, cut = redaction.events(work.events)
+    events, sealed = seal.events(redacted)
+    shut = [one or other for one, other in zip(cut, sealed, strict=True)]
+    alert = seal.value(redaction.alert(work.alert))
+    hits = seal.hits(_redacted_hits(hit_table(work.found, work.numbers, work.reasons), redaction))
+    lines = seal.value(redaction.log(log if redaction.profile.staff else by_appearance(log)))
     tables = Tables(events, hits, work.rates, _score_table(work))
-    wrong = differences(work.sections, tables) if any(shut) or redaction.known else []
+    wrong = differences(work.sections, tables) if any(shut) or redaction.known or seal.replaced else []
     if wrong:
         raise InputError(
             f"profile {redaction.profile.name!r} would change what a rule sees ({wrong[0][1]}); use another"
@@ -254,8 +259,8 @@ def _tell(work: _Work, proven: Proven, log: list[dict[str, Any]], redaction: Red
         hits,
         closed(proven.proofs, [closing.get(number, False) for number in numbers]),
         alert,
-        redaction.value(log if redaction.profile.staff else by_appearance(log)),
-        notes,
+        lines,
+        [*notes, *seal.told()],
     )
 
 
@@ -290,7 +295,7 @@ def _manifest(work: _Work, proven: Proven, told: _Told, redaction: Redaction, ma
 def _files(work: _Work, proven: Proven, told: _Told, manifest: Mapping[str, Any]) -> dict[str, bytes]:
     files = dict(work.files)
     files["events.parquet"], files["events.csv"] = _parquet(told.events), csv_of(told.events)
-    files["hits.parquet"], files["features.csv"] = _parquet(told.hits), _features(told.hits)
+    files["hits.parquet"], files["features.csv"] = _parquet(told.hits), features_csv(told.hits)
     files["proofs.parquet"], files["chain.parquet"] = _parquet(told.proofs), _parquet(proven.chain)
     files["rates.parquet"], files["scores.parquet"] = _parquet(work.rates), _parquet(_score_table(work))
     if work.scores:
@@ -298,8 +303,8 @@ def _files(work: _Work, proven: Proven, told: _Told, manifest: Mapping[str, Any]
         files |= {_state_file(s): s.state for s in work.scores}
     files["alert.json"], files["custody.json"] = _json(told.alert), _json(told.log)
     expected = Expected(
-        len(work.found), len(told.events), proven.first_seq, proven.previous, proven.head_seq, proven.head,
-        told.notes,
+        len(work.found), len(told.events), len(told.proofs), proven.first_seq, proven.previous,
+        proven.head_seq, proven.head, told.notes,
     )  # fmt: skip
     files["verify.sql"] = script(work.sections, expected).encode()
     files["summary.html"] = summary(told.alert, told.hits, told.events, told.log, manifest).encode()
@@ -336,18 +341,6 @@ def _counts(reasons: Sequence[str | None]) -> dict[str, int]:
         if reason is not None:
             found[reason] = found.get(reason, 0) + 1
     return found
-
-
-def _features(hits: pa.Table) -> bytes:
-    rows = [
-        {"hit": row["number"], "rule_id": row["rule_id"], "name": name, "value": value}
-        for row in hits.to_pylist()
-        for name, value in row["features"]
-    ]
-    names = pa.schema(
-        [("hit", pa.int64()), ("rule_id", pa.string()), ("name", pa.string()), ("value", pa.string())]
-    )
-    return csv_of(pa.Table.from_pylist(rows, schema=names))
 
 
 def _parquet(table: pa.Table) -> bytes:

@@ -7,15 +7,19 @@ for the public key.
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import io
 import json
 import math
+import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -25,8 +29,10 @@ from txmon.evidence.archive import read_files
 from txmon.evidence.configs import as_it_was, rates_of
 from txmon.evidence.derive import Tables, differences
 from txmon.evidence.flat import csv_of
+from txmon.evidence.redact import PROFILES
 from txmon.evidence.scores import repeat
 from txmon.evidence.script import SIGNED, Expected, Section, script
+from txmon.evidence.shown import faults
 from txmon.evidence.source import closure
 from txmon.evidence.tables import CHAIN, EVENTS, HITS, PROOFS, RATES, SCORE_INPUTS, SCORES
 from txmon.pipeline.config import Config, load_config, versions
@@ -36,6 +42,10 @@ from txmon.store.proof import content_of
 
 FORMAT = 1
 _SIGNER = "signer.pem"
+_UNREADABLE = (
+    ValueError, KeyError, TypeError, IndexError, EOFError, OSError, zlib.error, zipfile.BadZipFile,
+    csv.Error, pa.ArrowException, duckdb.Error, TxmonError,
+)  # fmt: skip
 
 
 @dataclass
@@ -80,7 +90,7 @@ def check(path: Path, public: bytes | None = None) -> Checked:
     if report.ok:  # what was changed is not read
         try:
             _Content(files, manifest, report).check()
-        except (ValueError, KeyError, TypeError, IndexError, pa.ArrowException, TxmonError) as error:
+        except _UNREADABLE as error:
             report.add("bundle", f"cannot be read: {type(error).__name__}: {error}")
     return report
 
@@ -158,6 +168,9 @@ class _Content:
         self._check_hits()
         configs = self._configs()
         self._check_texts(configs)
+        tables = {"events": self._events, "hits": self._hits, "proofs": self._proofs, "chain": self._chain}
+        for part, what in faults(self._files, manifest, tables):
+            report.add(part, what)
         self._derive(configs)
         self._repeat(configs)
 
@@ -194,6 +207,9 @@ class _Content:
             path = [(step[0] == "R", bytes.fromhex(step[1:])) for step in proof["path"]]
             if merkle.root_from(leaf, path).hex() != roots.get(proof["journal_seq"]):
                 self._report.add(what, "its proof does not lead to the root of its journal row")
+            if proof["ingest_seq"] is not None and (proof["salt"] is None) != (proof["content"] is None):
+                self._report.add(what, "its proof is open by half")
+                continue
             content = self._content(proof)
             if content is not None and merkle.bytes_leaf(bytes.fromhex(proof["salt"]), content) != leaf:
                 self._report.add(what, "its leaf is not that of what it says")
@@ -206,6 +222,14 @@ class _Content:
             self._report.add(f"event {number}", "has no proof")
         if len(places) < len(numbers):
             self._report.add("events.parquet", "holds an event twice")
+        if len(self._proofs) != self._proofs_due():
+            self._report.add("proofs.parquet", "holds a proof twice, or lacks that of a config")
+
+    def _proofs_due(self) -> int:
+        """One for each event and, where the profile tells configs whole, one for each of them."""
+        profile = PROFILES.get(self._report.profile)
+        whole = profile is not None and profile.whole_config
+        return len(self._events) + (len(self._manifest["configs"]) if whole else 0)
 
     def _content(self, proof: Mapping[str, Any]) -> bytes | None:
         if proof["salt"] is None:
@@ -273,8 +297,8 @@ class _Content:
             return
         head = manifest["head"]
         expected = Expected(
-            self._report.hits, self._report.events, head["first_seq"], head["previous"], head["seq"],
-            head["head"], manifest["notes"],
+            self._report.hits, self._report.events, self._proofs_due(), head["first_seq"], head["previous"],
+            head["seq"], head["head"], manifest["notes"],
         )  # fmt: skip
         ordered = [sections[number] for number in sorted(sections)]
         if script(ordered, expected).encode() != self._files["verify.sql"]:

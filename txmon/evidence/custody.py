@@ -10,7 +10,7 @@ import fcntl
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -58,6 +58,15 @@ def note(folder: Path, facts: dict[str, Any]) -> None:
         ) from error
 
 
+def noted(made: Mapping[str, Any], alert_id: str, profile: str, maker: Maker) -> dict[str, Any]:
+    """Return the line of a bundle that was made; `made` has the fields of `bundle.Made`."""
+    return {
+        "at": rfc3339(maker.now_us), "alert": alert_id, "profile": profile, "by": maker.by,
+        "purpose": maker.purpose, "file": Path(made["path"]).name, "sha256": made["sha256"],
+        "seq": made["head_seq"], "head": made["head"], "signer": made["signer"],
+    }  # fmt: skip
+
+
 def custody(
     store: Store, alert_id: str, found: Sequence[Hit], chain: pa.Table, rows: Sequence[int], maker: Maker
 ) -> list[dict[str, Any]]:
@@ -99,6 +108,8 @@ def custody(
 def _decisions(store: Store, alert_id: str) -> Iterator[dict[str, Any]]:
     """Decisions about the alert: what, who, from, to and why."""
     for entry in journal.read(store, kinds=("decision",)):
+        if not entry.document:  # it was about what is past its retention
+            continue
         document = json.loads(entry.document)
         if document.get("alert") == alert_id or alert_id in document.get("alerts", ()):
             yield {

@@ -38,6 +38,7 @@ class Expected:
 
     hits: int
     events: int
+    proofs: int
     first_seq: int  # first row of chain.parquet
     previous: str  # head before it
     head_seq: int
@@ -51,7 +52,8 @@ def script(sections: Sequence[Section], expected: Expected) -> str:
         f"\n  union all select 1, 'note', null, {text(note)}, null, null" for note in expected.notes
     )
     facts = {
-        "hits": expected.hits, "events": expected.events, "first_seq": expected.first_seq,
+        "hits": expected.hits, "events": expected.events, "proofs": expected.proofs,
+        "first_seq": expected.first_seq,
         "previous": expected.previous, "head_seq": expected.head_seq, "head": expected.head,
         "canonical": CANONICAL_TEXT,
     }  # fmt: skip

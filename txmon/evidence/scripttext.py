@@ -41,6 +41,8 @@ insert into findings select 'rows', 'events.parquet', '$events', count(*)::varch
   having count(distinct ingest_seq) <> $events or count(*) <> $events;
 insert into findings select 'rows', 'hits.parquet', '$hits', count(*)::varchar from hits
   having count(*) <> $hits;
+insert into findings select 'rows', 'proofs.parquet', '$proofs', count(*)::varchar from proofs
+  having count(*) <> $proofs or count(distinct coalesce(ingest_seq::varchar, item)) <> $proofs;
 insert into findings select 'hit', h.rule_id || ' on event ' || h.ingest_seq, 'event of the bundle',
   'another event or time' from hits h left join events e using (ingest_seq)
   where e.event_id is distinct from h.event_id or e.source is distinct from h.source
@@ -50,6 +52,8 @@ PROOFS = Template("""
 -- a leaf is SHA-256 of 00, its salt and what it says; its way leads to the root of its journal row
 insert into findings select 'proof', 'event ' || e.ingest_seq, 'a proof', 'none' from events e
   anti join proofs p on p.ingest_seq = e.ingest_seq;
+insert into findings select 'proof', 'event ' || ingest_seq, 'open or closed', 'half of it' from proofs
+  where ingest_seq is not null and (salt is null) <> (content is null);
 insert into findings select 'proof', 'event ' || ingest_seq, leaf, told from (
     select *, sha256(unhex('00' || salt || hex(encode(content)))) as told from proofs
     where content is not null

@@ -1,7 +1,7 @@
 """The tables of a bundle: columns of hits.parquet, proofs.parquet, chain.parquet, rates.parquet,
 scores.parquet.
 
-Owns their schemas and how a hit becomes a row; reads no store and writes no file.
+Owns their schemas, how a hit becomes a row, and features.csv; reads no store and writes no file.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 
+from txmon.evidence.flat import csv_of
 from txmon.evidence.source import Hit
 from txmon.model.schema import CANONICAL, TIME
 
@@ -78,3 +79,14 @@ def feature_texts(features: str) -> dict[str, str | None]:
     """Return the values of `features` (JSON) as texts, numbers as they are written."""
     found = json.loads(features, parse_float=str, parse_int=str)
     return {k: str(v).lower() if isinstance(v, bool) else v for k, v in found.items()}
+
+
+def features_csv(hits: pa.Table) -> bytes:
+    """Return the numbers of hits for a reader: one a line."""
+    rows = [
+        {"hit": row["number"], "rule_id": row["rule_id"], "name": name, "value": value}
+        for row in hits.to_pylist()
+        for name, value in row["features"]
+    ]
+    names = pa.schema([("hit", _I), ("rule_id", _S), ("name", _S), ("value", _S)])
+    return csv_of(pa.Table.from_pylist(rows, schema=names))

@@ -35,6 +35,7 @@ class Reason(StrEnum):
     NEGATIVE_AMOUNT = "negative_amount"  # the feed maps no signs
     AMOUNT_CONFLICT = "amount_conflict"  # amount and amount_minor disagree
     OUT_OF_RANGE = "out_of_range"  # a coordinate that does not exist
+    PICTURE = "picture"  # a text holds bytes of a picture or film: only their hash and size are kept
     TOO_LATE = "too_late"  # older than what the engine still keeps
     CONFLICT = "conflict"  # same source and event_id, different content
     AHEAD_OF_CLOCK = "ahead_of_clock"  # more than a day after it came in (service only)

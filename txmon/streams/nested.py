@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from txmon.model import pictures
 from txmon.model.pan import Tokeniser
 from txmon.model.schema import HOLDER, TIME
 from txmon.model.times import to_utc_us
 from txmon.streams.faults import Faults, Reason
 from txmon.streams.jsontext import plain_text
-from txmon.streams.values import says
+from txmon.streams.values import held, says
 
 ATTRIBUTES = pa.map_(pa.string(), pa.string())
 HOLDERS = pa.list_(HOLDER)
@@ -32,6 +34,7 @@ def to_attributes(values: pa.Array, faults: Faults, tokeniser: Tokeniser) -> pa.
         values = _per_row(values, "attributes", faults, ATTRIBUTES, _pairs)
     if values.null_count == len(values):
         return values
+    _pictures(values, (values.keys, values.items), "attributes", faults)
     if tokeniser.column(values.keys) is values.keys and tokeniser.column(values.items) is values.items:
         return values
     rows = [
@@ -74,6 +77,7 @@ def to_holders(values: pa.Array, faults: Faults, tokeniser: Tokeniser) -> pa.Arr
     if values.null_count == len(values):
         return values
     party = values.flatten().field("party")
+    _pictures(values, (party,), "holders", faults)
     if tokeniser.column(party, id_field=True) is party:
         return values
 
@@ -82,6 +86,23 @@ def to_holders(values: pa.Array, faults: Faults, tokeniser: Tokeniser) -> pa.Arr
 
     rows = [None if row is None else [hidden(h) for h in row] for row in values.to_pylist()]
     return pa.array(rows, HOLDERS)
+
+
+def _pictures(values: pa.Array, texts: Sequence[pa.Array], field: str, faults: Faults) -> None:
+    """Refuse rows with bytes of pictures in a text; looked at only where a text is long enough for one."""
+    longest = max(pc.max(pc.binary_length(text)).as_py() or 0 for text in texts)
+    if longest >= pictures.SHORTEST:
+        rows = [found_in_any(row) for row in values.to_pylist()]
+        faults.add(np.array(rows, bool), field, Reason.PICTURE, held)
+
+
+def found_in_any(value: object) -> bool:
+    """Whether a text somewhere in a value holds bytes of a picture."""
+    if isinstance(value, str):
+        return pictures.found_in(value.encode("utf-8", "surrogatepass")) is not None
+    if isinstance(value, Mapping):
+        return any(found_in_any(each) for each in (*value, *value.values()))
+    return isinstance(value, list | tuple) and any(found_in_any(each) for each in value)
 
 
 def _per_row(

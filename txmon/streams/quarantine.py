@@ -2,7 +2,8 @@
 
 `raw` is the source row as one JSON object (its own digits kept), or the line itself where it cannot be
 read; bytes that are not UTF-8 are written ``\\xNN``. Card numbers are tokens here too. A quarantined row
-is corrected by editing `raw` and scoring it again with the same feed as NDJSON.
+is corrected by editing `raw` and scoring it again with the same feed as NDJSON. Of a row with bytes of a
+picture or film only their hash, size and place are kept, whatever else is wrong with it.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from decimal import Decimal
 import numpy as np
 import pyarrow as pa
 
+from txmon.model import pictures
 from txmon.model.pan import Tokeniser
 from txmon.streams.faults import Fault, Reason
 from txmon.streams.jsontext import plain_text, write_json
@@ -88,6 +90,11 @@ def fault_row(
 ) -> Row:
     """Make the quarantine row of a failing row; `strict` names source columns that hold ids or numbers."""
     from_id = fault.field in strict
+    raw = write_json(clean(source_row, tokeniser, strict))
+    withheld = pictures.found_in(raw.encode("utf-8", "surrogatepass"))
+    if withheld is not None or fault.reason is Reason.PICTURE:
+        named = None if event_id is None else tokeniser.text(event_id, id_field=True)
+        return _withheld(feed, line, named, withheld or pictures.whole(raw), fault.field)
     return {
         "feed": feed,
         "line": line,
@@ -96,12 +103,15 @@ def fault_row(
         "value": None if fault.value is None else _clip(tokeniser.text(fault.value, id_field=from_id)),
         "reason": str(fault.reason),
         "message": tokeniser.text(fault.message, id_field=from_id),
-        "raw": write_json(clean(source_row, tokeniser, strict)),
+        "raw": raw,
     }
 
 
 def reject_row(feed: str, reject: Reject, tokeniser: Tokeniser) -> Row:
     """Make the quarantine row of a line that cannot be read."""
+    withheld = pictures.found_in(reject.raw)
+    if withheld is not None:
+        return _withheld(feed, reject.line, None, withheld, None)
     text = _ESCAPE.sub(_unescape, reject.raw.decode("utf-8", "backslashreplace").replace("\0", "\\x00"))
     return {
         "feed": feed,
@@ -112,6 +122,23 @@ def reject_row(feed: str, reject: Reject, tokeniser: Tokeniser) -> Row:
         "reason": str(reject.reason),
         "message": tokeniser.text(reject.message),
         "raw": tokeniser.text(text),
+    }
+
+
+def _withheld(
+    feed: str, line: int, event_id: str | None, withheld: pictures.Withheld, field: str | None
+) -> Row:
+    """The row in place of one with a picture: nothing of its text, and who has to be told."""
+    known = event_id is not None and len(event_id) < pictures.SHORTEST
+    return {
+        "feed": feed,
+        "line": line,
+        "event_id": event_id if known else None,
+        "field": field,
+        "value": None,
+        "reason": str(Reason.PICTURE),
+        "message": f"holds a picture or film. {pictures.DUTY}",
+        "raw": withheld.record(field),
     }
 
 

@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from txmon.model import pictures
 from txmon.model.pan import candidates
 from txmon.streams.faults import Faults, Reason
 from txmon.streams.jsontext import plain_text
@@ -218,9 +219,27 @@ def _checked(text: pa.Array, field: str, faults: Faults) -> pa.Array:
             Reason.TOO_LONG,
             says(text, f"is longer than {MAX_TEXT_BYTES:,} bytes; shorten it"),
         )
+    add_pictures(text, lengths, field, faults)
     if not lengths.all() and mask_of(pc.equal(text, "")).any():
         text = pc.if_else(pc.equal(text, ""), None, text)
     return text
+
+
+def add_pictures(text: pa.Array, lengths: np.ndarray, field: str, faults: Faults) -> None:
+    """Refuse texts with bytes of pictures; only those that are long enough are looked at."""
+    long = lengths >= pictures.SHORTEST
+    if not long.any():
+        return
+    mask = np.zeros(len(text), bool)
+    for row in np.flatnonzero(long & mask_of(pc.match_substring_regex(text, pictures.SUSPECT))).tolist():
+        value = text[row].as_py()
+        mask[row] = value is not None and pictures.found_in(value.encode()) is not None
+    faults.add(mask, field, Reason.PICTURE, held)
+
+
+def held(_row: int) -> tuple[str | None, str]:
+    """Describe a value that is not kept."""
+    return None, f"holds a picture or film. {pictures.DUTY}"
 
 
 def unremarkable(columns: Mapping[str, pa.Array]) -> frozenset[str]:
@@ -243,6 +262,7 @@ def unremarkable(columns: Mapping[str, pa.Array]) -> frozenset[str]:
     data = np.frombuffer(text.buffers()[2] or b"", np.uint8)[offsets[0] : offsets[-1]]
     nul = np.concatenate(([0], np.cumsum(data == 0)))
     bad = (lengths > MAX_TEXT_BYTES) | (np.diff(nul[offsets - offsets[0]]) > 0)
+    bad |= lengths >= pictures.SHORTEST
     bad |= (lengths == 0) & text.is_valid().to_numpy(zero_copy_only=False)
     bad[candidates(text)] = True
     wrong = bad.reshape(len(plain), rows).any(axis=1)
