@@ -11,11 +11,11 @@ from demo_kit import Portfolio, portfolio, probe
 
 from txmon.demo.lookalike import LookAlike, nearest_look_alike
 from txmon.demo.markup import html, items, table, tag
-from txmon.demo.measures import measures
 from txmon.demo.money import listed, money, plural
 from txmon.demo.page import page
 from txmon.demo.story import Story, choose_alert, tell
 from txmon.demo.summary import LINES_MAX, Run, protection, summary
+from txmon.rules.measures import measures
 from txmon.simulate.report import Judgement, judge
 
 RUN = Run(events=60_000, seed=7, rules=56, hits=17, alerts=1, seconds=1.9, folder="demo")

@@ -13,10 +13,10 @@ from typing import Any
 
 import httpx
 
-from txmon.demo.desk import ANA, BEN, Desk
+from txmon.demo.desk import ANA, BEN, Desk, ok, person
 from txmon.errors import StateError
 
-PURPOSE = {"X-Purpose": "work on the case of this demo"}
+PURPOSE = "work on the case of this demo"
 
 
 @dataclass
@@ -37,10 +37,10 @@ def work(desk: Desk, alert: Mapping[str, Any], receiver: str | None, now: str) -
     Raises:
         StateError: the service answered otherwise than it must.
     """
-    with _as(desk, ANA) as ana, _as(desk, BEN) as ben:
+    with person(desk, ANA, PURPOSE) as ana, person(desk, BEN, PURPOSE) as ben:
         seen = [_seen(ana, alert["alert_id"])]
         title = f"What came in to {alert['subject_id']} and where it went"
-        opened = _ok(
+        opened = ok(
             ana.post("/v1/cases", json={"alerts": seen, "reason": "to be looked into", "title": title}), 201
         )
         made = CaseWork(opened["case_id"])
@@ -61,13 +61,13 @@ def _receiver(ana: httpx.Client, ben: httpx.Client, path: str, receiver: str) ->
     suspect = {"kind": "account", "ref": receiver, "role": "suspect", "confidence": "medium", "basis": basis}
     _change(ana, path, "POST", "/parties", suspect)
     action = {"ref": receiver, "action": "limit", "reason": "no more income of others is to arrive there"}
-    proposed = _ok(ana.post(f"{path}/actions", json=action), 202)
+    proposed = ok(ana.post(f"{path}/actions", json=action), 202)
     decision = f"/v1/proposals/{proposed['proposal_id']}/decision"
     refused = ana.post(decision, json={"approve": True, "reason": "my own"})
     if refused.is_success:
         raise StateError("the service let the author approve her own proposal")
     reason = "proportionate, can be taken back, and is not the holder's account"
-    _ok(ben.post(decision, json={"approve": True, "reason": reason}), 200)
+    ok(ben.post(decision, json={"approve": True, "reason": reason}), 200)
     case_id = path.rsplit("/", 1)[-1]
     return [
         f"{ANA} made case {case_id}: the holder as a possible victim, {receiver} as a suspect",
@@ -77,7 +77,7 @@ def _receiver(ana: httpx.Client, ben: httpx.Client, path: str, receiver: str) ->
 
 
 def _seen(http: httpx.Client, alert_id: str) -> dict[str, Any]:
-    found = _ok(http.get(f"/v1/alerts/{alert_id}"), 200)
+    found = ok(http.get(f"/v1/alerts/{alert_id}"), 200)
     return {"alert_id": alert_id, "version": found["version"]}
 
 
@@ -85,15 +85,4 @@ def _change(http: httpx.Client, path: str, method: str, below: str, body: Mappin
     """Change a case in the version that it is in."""
     tag = http.get(path).headers["etag"]
     answer = http.request(method, path + below, json=body, headers={"If-Match": tag})
-    return _ok(answer, 201 if answer.status_code == 201 else 200)
-
-
-def _ok(answer: httpx.Response, status: int) -> Any:
-    if answer.status_code != status:
-        raise StateError(f"{answer.request.url.path} answered {answer.status_code}: {answer.text[:200]}")
-    return answer.json()
-
-
-def _as(desk: Desk, person: str) -> httpx.Client:
-    headers = {"Authorization": f"Bearer {desk.keys[person]}"} | PURPOSE
-    return httpx.Client(base_url=desk.url, headers=headers, timeout=30, trust_env=False)
+    return ok(answer, 201 if answer.status_code == 201 else 200)

@@ -31,10 +31,10 @@ class Desk:
 
 
 class OpenDesk(Protocol):
-    """Starts a service on a fresh store in this folder."""
+    """Starts a service on a fresh store below a folder."""
 
-    def __call__(self, folder: Path) -> AbstractContextManager[Desk]:
-        """Open it."""
+    def __call__(self, out: Path) -> AbstractContextManager[Desk]:
+        """Open it, with what `txmon.demo.papers` wrote there."""
         ...
 
 
@@ -77,6 +77,23 @@ def take_up(desk: Desk, alert_id: str) -> str:
         )
         changed.raise_for_status()
     return f"{ANA} took the alert up ({changed.json()['state']}); her reading it, and what for, is on record"
+
+
+def person(desk: Desk, name: str, purpose: str) -> httpx.Client:
+    """Return an HTTP client of a person, who reads for a purpose."""
+    headers = {"Authorization": f"Bearer {desk.keys[name]}", "X-Purpose": purpose}
+    return httpx.Client(base_url=desk.url, headers=headers, timeout=60, trust_env=False)
+
+
+def ok(answer: httpx.Response, status: int) -> Any:
+    """Return the JSON of an answer.
+
+    Raises:
+        StateError: it is of another status.
+    """
+    if answer.status_code != status:
+        raise StateError(f"{answer.request.url.path} answered {answer.status_code}: {answer.text[:200]}")
+    return answer.json()
 
 
 def _ask(desk: Desk, person: str, path: str, body: Any, status: int) -> Any:

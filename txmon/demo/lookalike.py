@@ -15,10 +15,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from txmon.alerts.group import subject_class
-from txmon.demo.measures import Measure, measures
 from txmon.demo.movements import Movement, flows, movements
 from txmon.demo.story import Story, profile_of
 from txmon.rules.ir import Literal_, Plan, Rule, Unit, rule_features
+from txmon.rules.measures import Measure, measures
 
 # Scores events with a plan and returns the hits; the demo's runner brings it.
 Probe = Callable[[Plan, Any], Any]

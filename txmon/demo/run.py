@@ -19,6 +19,7 @@ from txmon.clock import Clock, monotonic_s, rfc3339
 from txmon.demo import papers
 from txmon.demo.casework import work
 from txmon.demo.desk import Desk, OpenDesk, pipeline_key, send, take_up
+from txmon.demo.filing import REPORTS, file_reports
 from txmon.demo.lookalike import nearest_look_alike
 from txmon.demo.page import page
 from txmon.demo.stored import stored_results
@@ -36,7 +37,7 @@ from txmon.streams.feedfile import load_feed
 from txmon.streams.score import ALERTS_FILE, HITS_FILE
 from txmon.streams.source import open_source
 
-EVENTS_FILE, LABELS_FILE, PAGE_FILE, STORE = "events.parquet", "labels.parquet", "alert.html", "store"
+EVENTS_FILE, LABELS_FILE, PAGE_FILE = "events.parquet", "labels.parquet", "alert.html"
 FEED = "native"
 
 
@@ -64,8 +65,10 @@ def demo(
     write(simulate(events, seed), out / EVENTS_FILE, out / LABELS_FILE)
     plan = load_pack()
     stream, labels = (pq.read_table(out / name) for name in (EVENTS_FILE, LABELS_FILE))
+    times = pc.min_max(stream.column("event_time")).as_py()
+    papers.prepare(out, out / EVENTS_FILE, (times["min"].date(), times["max"].date()))
     warm_up(say)
-    with open_desk(out / STORE) as desk:
+    with open_desk(out) as desk:
         pipeline, granted = pipeline_key(desk)
         told = [granted]
         say(f"sending them through the service: {len(plan.rules)} rules, every batch committed")
@@ -76,7 +79,7 @@ def demo(
         chosen = choose_alert(alerts, labels)
         story = None if chosen is None else tell(chosen, stream, hits, plan)
         if story is not None:
-            told += _work(out, desk, story, stream, clock, say)
+            told += _work(out, desk, story, clock, say)
     pq.write_table(hits, out / HITS_FILE, compression="zstd")
     pq.write_table(alerts, out / ALERTS_FILE, compression="zstd")
     run = Run(len(stream), seed, len(plan.rules), len(hits), len(alerts), seconds, str(out), tuple(told))
@@ -93,21 +96,18 @@ def demo(
     return summary(run, story, other, judged)
 
 
-def _work(
-    out: Path, desk: Desk, story: Story, stream: pa.Table, clock: Clock, say: Callable[[str], None]
-) -> list[str]:
+def _work(out: Path, desk: Desk, story: Story, clock: Clock, say: Callable[[str], None]) -> list[str]:
     """Let two people work on the alert, up to reports and bundles; returns what is told of it."""
     alert = story.alert
     told = [take_up(desk, alert["alert_id"])]
     receiver = next((flow.name for flow in story.targets), None)
     made = work(desk, alert, receiver, rfc3339(clock.now_us()))
     say("writing reports of the case and bundles of its evidence")
-    times = pc.min_max(stream.column("event_time")).as_py()
-    papers.prepare(out, out / EVENTS_FILE, (times["min"].date(), times["max"].date()))
-    written = papers.reports(desk.store, made.case_id, out, clock)
+    filed = file_reports(desk, made.case_id, out)
     proven = papers.bundles(desk.store, alert["alert_id"], out, clock)
-    names = [", ".join(path.name for path in each) for each in (written, proven)]
-    return [*told, *made.told, f"Reports, each marked SIMULATED: {names[0]}; evidence: {names[1]}"]
+    reports = ", ".join(name for _, name in REPORTS.values())
+    bundles = ", ".join(path.name for path in proven)
+    return [*told, *made.told, *filed, f"Reports, each marked SIMULATED: {reports}; evidence: {bundles}"]
 
 
 def _prober(key: PanKey) -> Callable[[Plan, Any], Any]:

@@ -16,9 +16,9 @@ from typing import Any
 import pyarrow.compute as pc
 
 from txmon.alerts.group import subject_class
-from txmon.demo.measures import Measure, measures
 from txmon.demo.movements import Flow, Movement, bundle, flows, movements
 from txmon.rules.ir import Plan, Rule, rule_features
+from txmon.rules.measures import Measure, measures
 
 PREFERRED: tuple[str, ...] = ("service-price-control", "half-take-forward", "service-price-inflows")
 _LOOKBACK_DAYS = 35

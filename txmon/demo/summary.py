@@ -158,8 +158,8 @@ def _files(run: Run) -> list[str]:
     store = f"{run.folder}/store"
     return [
         f"The story with pictures: {run.folder}/alert.html; data: {run.folder}/*.parquet",
-        f"Open the service again: txmon serve --store {store} --port 8080",
-        f'  curl -H "Authorization: Bearer $(cat {store}/ana.key)" localhost:8080/v1/status',
+        f"Look at it all: txmon serve --settings {run.folder}/settings.toml --port 8080",
+        f"  and http://localhost:8080/console with the key in {store}/ana.key (or ben.key)",
     ]
 
 
