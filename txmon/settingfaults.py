@@ -20,8 +20,10 @@ SECRET_FILES = (
     "webhook_key_file",
     "stripe_secret_file",
     "adyen_hmac_file",
+    "evidence_key",
     "tls_key_file",
     "oidc_client_secret_file",
+    "vault_key_file",
 )
 OIDC_ALGORITHMS = ("RS256", "ES256", "PS256", "EdDSA")
 
@@ -91,7 +93,7 @@ def production_faults(s: Settings, given: frozenset[str]) -> list[str]:
         for name in ("store", "heads_file", "key_file", "webhook_key_file", "base_currency", "entity")
         if name not in given
     ]
-    for name in (*SECRET_FILES, "tls_cert_file", "oidc_groups", "oidc_ca_file"):
+    for name in (*SECRET_FILES, "tls_cert_file", "oidc_groups", "oidc_ca_file", "filing_file"):
         path: Path | None = getattr(s, name)
         if path is not None:
             faults += _file_faults(f"{PREFIX}{name.upper()}", path, secret=name in SECRET_FILES)
@@ -102,6 +104,10 @@ def production_faults(s: Settings, given: frozenset[str]) -> list[str]:
             "TXMON_TLS_CERT_FILE: production does not serve plain http; set certificate and key, or say "
             "TXMON_BEHIND_TLS_PROXY=true where a proxy in front ends TLS"
         )
+    if s.vault_path.exists() and s.vault_key_file is None:
+        faults.append("TXMON_VAULT_KEY_FILE: production does not take its default where there is a vault")
+    if s.vault_key_file is not None and s.vault_key_file.resolve().parent == s.vault_path.resolve().parent:
+        faults.append("TXMON_VAULT_KEY_FILE: must lie outside the vault's folder, or one theft takes both")
     if s.webhook_test_loopback:
         faults.append("TXMON_WEBHOOK_TEST_LOOPBACK: is for tests only; unset it")
     if s.oidc_test_loopback:

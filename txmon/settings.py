@@ -72,6 +72,9 @@ class Settings:
     webhook_key_file: Path | None = _set(None, "secret from which every webhook's own secret is made")
     stripe_secret_file: Path | None = _set(None, "signing secret(s) of Stripe's webhooks, one a line")
     adyen_hmac_file: Path | None = _set(None, "HMAC key(s) of Adyen's webhooks, 64 hex digits, one a line")
+    evidence_key: Path | None = _set(
+        None, "key that signs evidence bundles; unset: the user's configuration folder"
+    )
     support_file: Path | None = _set(None, "organisations that support victims, YAML; unset: none")
     neutral_texts_file: Path | None = _set(
         None, "texts for people who may be watched; unset: those that ship"
@@ -79,6 +82,24 @@ class Settings:
     filer_file: Path | None = _set(None, "who files reports, JSON by jurisdiction; unset: no drafts of cases")
     records_dir: Path | None = _set(None, "folder of customer records for reports; unset: none on record")
     signs_file: Path | None = _set(None, "checklist of behavioural signs; unset: the one that ships")
+    # the vault of reports
+    vault_file: Path | None = _set(
+        None, "database file of the vault; unset: `vault/vault.db` in the folder of the store or of the state"
+    )
+    vault_key_file: Path | None = _set(
+        None, "key that opens the vault, 64 hex digits; unset: the user's configuration folder"
+    )
+    jurisdictions_file: Path | None = _set(
+        None, "days of filing, review and keeping by jurisdiction, YAML; unset: those that ship"
+    )
+    retention_file: Path | None = _set(None, "how long what is kept, YAML; unset: the classes that ship")
+    signed_heads_file: Path | None = _set(
+        None, "file that signed heads are exported to; unset: `signed-heads.ndjson` beside the store"
+    )
+    heads_seconds: int = _set(
+        3600, "seconds between two signed heads; 0: none are made by the service", low=0, high=86_400
+    )
+    filing_file: Path | None = _set(None, "ways of reports to authorities, TOML; unset: none is sent")
     # whose events
     feed: str = _set("native", "feed of events that name none")
     entity: str = _set("default", "reporting entity of events that name none")
@@ -97,6 +118,7 @@ class Settings:
     alerts_scope: str = _set(
         "neutral", "what is published of an alert; `full` names rules and reasons", one_of=("neutral", "full")
     )
+    console: bool = _set(True, "whether the web application for analysts is served at `/console`")
     # limits of requests
     request_max_bytes: int = _set(1 << 20, "largest body of a request, bytes", low=1024)
     bulk_max_bytes: int = _set(1 << 30, "largest body of a bulk request, bytes", low=1 << 20)
@@ -120,6 +142,10 @@ class Settings:
     warehouse: bool = _set(True, "keep the DuckDB warehouse beside the store")
     shutdown_seconds: int = _set(10, "most seconds of a clean stop", low=1, high=300)
     disk_free_bytes: int = _set(256 << 20, "free bytes below which nothing more is accepted", low=0)
+    evidence_memory_mb: int = _set(
+        4096, "most memory of the process that makes an evidence bundle, MB", low=256
+    )
+    evidence_seconds: int = _set(600, "longest making of an evidence bundle, s", low=1, high=86_400)
     # webhooks out
     webhook_timeout_ms: int = _set(5000, "longest whole delivery of a webhook, ms", low=100, high=30_000)
     webhook_reply_bytes: int = _set(65_536, "most bytes read of a receiver's answer", low=1024, high=1 << 20)
@@ -162,6 +188,12 @@ class Settings:
     def store_is_database(self) -> bool:
         """Return whether the store is a database server, not a folder."""
         return "://" in self.store
+
+    @property
+    def vault_path(self) -> Path:
+        """Return where the vault's database file is, or would be."""
+        state = self.state_dir if self.store_is_database else Path(self.store)
+        return self.vault_file or state / "vault" / "vault.db"
 
     @property
     def history_until_us(self) -> int | None:

@@ -49,9 +49,9 @@ class KnownAccess(Access):
         super().__init__(store)
         self.known: dict[str, Principal] = {}
 
-    def authenticate(self, token: str, now_us: int) -> Principal:
+    def authenticate(self, token: str, now_us: int, *, noted: bool = True) -> Principal:
         found = self.known.get(token)
-        return found if found is not None else super().authenticate(token, now_us)
+        return found if found is not None else super().authenticate(token, now_us, noted=noted)
 
     def check(self, token: str) -> bool:
         try:

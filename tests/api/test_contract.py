@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ import schemathesis
 from apikit import Api, hook_key, opened
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from reportkit import report as whole_report
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi import checks
 
@@ -22,8 +24,11 @@ from txmon.api import document
 from txmon.api.problems import CODES
 from txmon.api.table import TABLE
 from txmon.errors import TxmonError
+from txmon.evidence.signing import make_key
 from txmon.model.schema import FIELDS
+from txmon.reports.model import Report
 from txmon.store.identity import ROLES
+from txmon.vault import Vault
 
 FOLDER = Path(__file__).parents[2] / "api"
 
@@ -140,10 +145,18 @@ def filled(text: str, known: dict[str, str], answers: dict[str, Any]) -> str:
 
 
 def test_the_examples_work_in_their_order(tmp_path: Path) -> None:
-    with opened(tmp_path, webhook_key_file=hook_key(tmp_path)) as api:
-        ana, ben = api.service.change(
-            lambda tx: api.access.bootstrap(tx, [("Ana", ["analyst"]), ("Ben", ["approver"])])
+    make_key(tmp_path / "evidence.key", lambda count: bytes(range(count)))
+    vault = {"vault_file": tmp_path / "vault" / "vault.db", "vault_key_file": tmp_path / "vault.key"}
+    keys = {"webhook_key_file": hook_key(tmp_path), "evidence_key": tmp_path / "evidence.key"}
+    with opened(tmp_path, **keys, **vault) as first:
+        ana, ben = first.service.change(
+            lambda tx: first.access.bootstrap(tx, [("Ana", ["analyst"]), ("Ben", ["approver"])])
         ).result(60)
+        people = [first.access.authenticate(key.token, 0).person_id or "" for key in (ana, ben)]
+        doors = {"clock": first.service.doors.clock, "random_bytes": random.Random(2).randbytes}
+        places = (vault["vault_file"], vault["vault_key_file"], tmp_path / "backup.key")
+        Vault.make(*places, (people[0], people[1]), **doors).close()
+        api = Api(first.service, drafter=_drafted)  # as the service is after its next start
         known = {"host": "http://txmon", "ana": ana.token, "ben": ben.token, "pipeline": api.worker("ingest")}
         answers: dict[str, Any] = {}
         found = examples()
@@ -157,6 +170,11 @@ def test_the_examples_work_in_their_order(tmp_path: Path) -> None:
             assert answer.status_code == example.expect, (example.title, answer.text)
             if example.name:
                 answers[example.name] = answer
+        api.close()
+
+
+def _drafted(case_id: str, report_id: str, now_us: int, jurisdiction: str | None) -> Report:
+    return whole_report(report_id=report_id, case_id=case_id)
 
 
 def test_the_readme_names_every_route_and_code() -> None:

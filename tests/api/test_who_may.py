@@ -9,12 +9,13 @@ import pytest
 from apikit import Api, problem
 
 from txmon.api.table import BY_NAME, TABLE, Entry
-from txmon.store.identity import ENROL, ROLES, SCOPES
+from txmon.store.identity import ENROL, RESERVED_ROLES, ROLES, SCOPES
 
 _BODIES: dict[str, Any] = {
     "POST /v1/people": {"name": "Nobody", "roles": ["analyst"]},
     "POST /v1/keys": {"name": "k", "scopes": ["read"], "roles": ["analyst"]},
 }
+_CONSOLE = ("/console", "/console/{file}")
 _SIGN_IN = ("/auth/login", "/auth/callback")
 _ID = {"row_id": "999999"}
 
@@ -24,7 +25,9 @@ def ask(api: Api, entry: Entry, key: str | None) -> Any:
     path = re.sub(r"\{(\w+)\}", lambda m: _ID.get(m[1], "none"), entry.path)
     if entry.path == "/v1/alerts/stream":
         return api.get(path, key, headers={"last-event-id": "x"})  # refused behind the door
-    return api.call(entry.method, path, key, **({"json": {}} if entry.method in ("POST", "PATCH") else {}))
+    return api.call(
+        entry.method, path, key, **({"json": {}} if entry.method in ("POST", "PATCH", "PUT") else {})
+    )
 
 
 def test_every_route_is_in_the_table_and_every_line_is_served(shared_api: Api) -> None:
@@ -34,10 +37,10 @@ def test_every_route_is_in_the_table_and_every_line_is_served(shared_api: Api) -
 
 def test_the_table_names_roles_and_scopes_that_exist() -> None:
     for entry in TABLE:
-        assert entry.roles <= ROLES, entry.name
+        assert entry.roles <= (RESERVED_ROLES if entry.vault else ROLES), entry.name
         assert entry.scopes <= SCOPES | {ENROL}, entry.name
         assert entry.scopes or not entry.roles, entry.name
-        assert entry.public == (entry.path in ("/livez", "/readyz", "/openapi.json", *_SIGN_IN))
+        assert entry.public == (entry.path in ("/livez", "/readyz", "/openapi.json", *_CONSOLE, *_SIGN_IN))
 
 
 @pytest.mark.parametrize("entry", TABLE, ids=lambda e: e.name)
@@ -45,10 +48,17 @@ def test_a_route_lets_in_whom_the_table_names_and_nobody_else(shared_api: Api, e
     if entry.path in _SIGN_IN:  # its own tests; nobody signs in where no issuer is set
         problem(ask(shared_api, entry, None), 404, "not_found")
         return
+    if entry.path == "/console/{file}":
+        problem(ask(shared_api, entry, None), 404, "not_found")
+        return
     if entry.public:
         assert ask(shared_api, entry, None).status_code in (200, 503)
         return
     if entry.signed:  # its own test
+        return
+    if entry.vault:  # nobody is let in by a role of the main store; `tests/vault/test_hidden.py`
+        for key in (None, shared_api.person(*ROLES), shared_api.worker(*ROLES, scopes=tuple(SCOPES))):
+            problem(ask(shared_api, entry, key), 404, "not_found")
         return
     if entry.path != "/metrics":  # open by a setting; `test_metrics_may_be_closed`
         problem(ask(shared_api, entry, None), 401, "unauthenticated")
@@ -87,7 +97,7 @@ def test_a_route_lets_in_whom_the_table_names_and_nobody_else(shared_api: Api, e
 def test_a_key_to_be_exchanged_opens_nothing_but_its_exchange(shared_api: Api) -> None:
     key = shared_api.person(scopes=frozenset((ENROL,)))
     for entry in TABLE:
-        if not entry.scopes or entry.path == "/metrics":
+        if not entry.scopes or entry.path == "/metrics" or entry.vault:
             continue
         answer = ask(shared_api, entry, key)
         if entry.path == "/v1/keys/{key_id}/rotation":
@@ -102,6 +112,9 @@ def test_unknown_paths_and_methods_are_problems_that_echo_nothing(shared_api: Ap
     for entry in TABLE:
         path = re.sub(r"\{\w+\}", "none", entry.path)
         answer = shared_api.call("TRACE", path)
+        if entry.vault:
+            problem(answer, 404, "not_found")
+            continue
         problem(answer, 405, "method_not_allowed")
         assert entry.method in answer.headers["allow"]
 

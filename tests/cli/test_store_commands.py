@@ -286,7 +286,9 @@ def test_retain(txmon: Run, place: Path, tmp_path: Path) -> None:
 
 def test_retain_refuses(txmon: Run, place: Path) -> None:
     for words, says in (
-        ((), "either --before DATE or --days"),
+        (("--hold", "x"), "go with --before or --days"),
+        (("--now", "2100-01-01"), "a day to come"),
+        (("--now", "2020-01-01", "--days", "3"), "go without"),
         (("--before", "2021-01-01", "--days", "3"), "either --before DATE or --days"),
         (("--before", "soon"), "is no date"),
     ):

@@ -83,7 +83,7 @@ def test_a_person_signs_in_and_out(browser: Browser) -> None:
     assert {len(asked[name]) for name in ("state", "nonce", "code_challenge")} == {43}
     assert browser.attributes[NOTE] == {"Max-Age=600", "Path=/", "Secure", "HttpOnly", "SameSite=Lax"}
     back = browser.sign_in()
-    assert (back.status_code, back.headers["location"], back.content) == (303, "/auth/me", b"")
+    assert (back.status_code, back.headers["location"], back.content) == (303, "/console", b"")
     assert browser.attributes[SESSION] == {"Max-Age=3600", "Path=/", "Secure", "HttpOnly", "SameSite=Lax"}
     assert set(browser.cookies) == {SESSION}
     me = browser.me()

@@ -16,6 +16,7 @@ import orjson
 import sqlalchemy as sa
 from fastapi import APIRouter, Header, Response
 
+from txmon.api import masking
 from txmon.api.changes import change
 from txmon.api.context import Exchange, Parts
 from txmon.api.evidence import evidence
@@ -54,11 +55,14 @@ def routes(parts: Parts, router: APIRouter) -> None:
     @router.get("/v1/alerts/{alert_id}")
     def show_alert(exchange: Asked, alert_id: OurId) -> Response:
         with parts.store.read() as conn:
-            row = _row(conn, exchange.who, alert_id)
+            row = alert_row(conn, exchange.who, alert_id)
         personal = note_read(parts, exchange, "alert.read", alert_id)
         shown = alert_shown(row, explained=exchange.explained, personal=personal)
         if exchange.explained:
-            shown |= evidence(parts.store, alert_id, personal=personal)
+            shown |= evidence(parts.store, exchange.who, alert_id, personal=personal)
+        if personal:
+            with parts.store.read() as conn:
+                (shown,) = masking.of_alerts(parts, conn, [shown])
         form = "p" if personal and exchange.explained else "e" if exchange.explained else ""
         return tagged(exchange, orjson.dumps(shown), f'"v{row["version"]}{form}"')
 
@@ -141,10 +145,18 @@ def _listed(parts: Parts, exchange: Exchange, which: AlertFilter) -> Response:
     personal = exchange.explained and note_read(parts, exchange, "alert.list", which.subject)
     last = (shown[-1]["created_us"], shown[-1]["alert_id"]) if more else None
     items = [alert_shown(row, explained=exchange.explained, personal=personal) for row in shown]
+    if personal:
+        with parts.store.read() as conn:
+            items = masking.of_alerts(parts, conn, items)
     return page(exchange, items, last)
 
 
-def _row(conn: sa.Connection, who: Principal, alert_id: str) -> sa.RowMapping:
+def alert_row(conn: sa.Connection, who: Principal, alert_id: str) -> sa.RowMapping:
+    """Return an alert.
+
+    Raises:
+        NotFound: there is none, or none that this one may know of.
+    """
     query = sa.select(alerts).where(
         alerts.c.alert_id == alert_id, sa.not_(alert_shut(who, alerts.c.alert_id))
     )
@@ -166,7 +178,7 @@ def _version(if_match: str | None) -> int:
 def _move(tx: Tx, parts: Parts, who: Principal, which: tuple[str, int], to: Transition) -> dict[str, Any]:
     who.require_person()
     alert_id, version = which
-    row = _row(tx.conn, who, alert_id)
+    row = alert_row(tx.conn, who, alert_id)
     if row["version"] != version:
         raise StoreConflict("the alert is not in this version any more; read it again")
     allowed = _NEXT.get(row["state"], ())
@@ -195,7 +207,7 @@ def dismissed(tx: Tx, proposal: Proposal, by: Principal) -> None:
     if proposal.state != APPROVED:
         return
     body = proposal.body
-    row = _row(tx.conn, by, body["alert_id"])
+    row = alert_row(tx.conn, by, body["alert_id"])
     if row["state"] != "in_review" or row["revision"] != body["revision"]:
         raise StoreConflict("the alert has new evidence or another state since; reject this and look again")
     facts = {"alert": body["alert_id"], "from": row["state"], "to": "dismissed", "reason": body["reason"]}

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
@@ -20,18 +21,27 @@ from starlette.exceptions import HTTPException
 import txmon
 from txmon.api import (
     alerts,
+    bundles,
     cases,
     casework,
+    colleagues,
+    console,
     dismissals,
+    exports,
     findings,
     links,
     people,
+    preservation,
     proposals,
     quarantine,
     queues,
     rules,
     signin,
     system,
+    usual,
+    vault,
+    vaultgrants,
+    vaultwork,
     webhooks,
 )
 from txmon.api.adyen import Adyen
@@ -47,19 +57,24 @@ from txmon.api.problems import CONTENT_TYPE, Problem, problem_of
 from txmon.api.stripe import Stripe
 from txmon.api.table import BY_NAME, TABLE
 from txmon.cases import approvals, texts
-from txmon.clock import Clock
+from txmon.clock import Clock, RandomBytes, random_bytes
 from txmon.errors import ConfigError
 from txmon.metrics import Metrics
 from txmon.notify import master_of
 from txmon.oidc import make_identity
 from txmon.pipeline.log import Log
 from txmon.settings import Settings
+from txmon.store import preserve
 from txmon.store.access import Access
 from txmon.store.audit import AuditLog
+from txmon.store.retentionfile import load_classes
+from txmon.vault.rooms import open_rooms
+from txmon.vault.sources import Drafter
 
 _MODULES = (
-    alerts, dismissals, queues, cases, casework, findings, rules, quarantine, proposals, people,
-    links, webhooks, signin, system,
+    alerts, usual, bundles, dismissals, queues, cases, casework, findings, rules, quarantine, proposals,
+    people, colleagues, links, webhooks, vault, vaultwork, vaultgrants, signin, console, system, preservation,
+    exports,
 )  # fmt: skip
 
 
@@ -74,11 +89,14 @@ class App:
         parts.access.proposals.on(alerts.DISMISSAL, alerts.dismissed)
         parts.access.proposals.on(dismissals.KIND, dismissals.dismissed)
         approvals.register(parts.access.proposals)
+        parts.access.proposals.on(preserve.RELEASE, preserve.released)
+        parts.access.proposals.on(exports.KIND, exports.decided_on)
+        load_classes(parts.settings.retention_file)
         files = parts.settings
         texts.check(files.neutral_texts_file, files.signs_file, files.support_file)
         keeper = Keeper(parts)
         feeds, submitter = Feeds(parts.settings.feed), Submitter(parts)
-        self._live, self._identity = Live(parts), parts.identity
+        self._live, self._identity, self._rooms = Live(parts), parts.identity, parts.rooms
         raw: dict[str, RawHandler] = {
             "POST /v1/events": Ingest(parts, keeper, feeds, submitter),
             "POST /v1/events:bulk": Bulk(parts, keeper, feeds),
@@ -107,6 +125,8 @@ class App:
         self.close()
         if self._identity is not None:
             self._identity.close()
+        if self._rooms is not None:
+            self._rooms.close()
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         await receive()
@@ -127,25 +147,32 @@ def create_app(
     log: Log,
     decode: Any = None,
     wake: Callable[[], None] | None = None,
+    drafter: Drafter | None = None,
+    vault_chance: RandomBytes = random_bytes,
+    warehouse: Path | None = None,
 ) -> App:
     """Return the API of a service.
 
     Args:
         decode: makes the decoder of a bulk request for a `Sender`, so that it is decoded beside the writer
             and not by it; None: the writer decodes.
+        warehouse: folder of the warehouse; None: none is kept.
         wake: called when endpoints of webhooks have changed, so that deliveries look at them at once.
+        drafter: makes reports of cases. vault_chance: where the vault of reports draws its ids and nonces.
 
     Raises:
-        RuleErrors: a data file of case work is wrong.
+        RuleErrors: a data file of case work, of the vault or of retention classes is wrong.
         ConfigError: a route is not in the table, or a line of it has no route; the key file of webhooks is
-            set and cannot be used, or one of the files about sign-ins.
+            set and cannot be used, or one of the files about sign-ins, or the vault's key.
     """
     parts = Parts(service, settings, metrics, access, audit, clock, log, decode)
+    parts.warehouse = warehouse
     if wake is not None:
         parts.wake = wake
     if settings.webhook_key_file is not None:
         parts.master = master_of(settings)
     parts.identity = make_identity(settings, access, clock, service.store.random_bytes, log)
+    parts.rooms = open_rooms(settings, service.store, clock=clock, random_bytes=vault_chance, drafter=drafter)
     return App(parts)
 
 

@@ -14,12 +14,14 @@ import numpy as np
 import orjson
 
 from txmon.api.problems import Problem
+from txmon.model.pictures import DUTY, found_in
 from txmon.streams.payloads import cut_rows
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 JSON, NDJSON = "application/json", "application/x-ndjson"
 XML = ("application/xml", "text/xml")
 BODY_MAX_S = 30  # seconds for a whole body that is not bulk, and between two chunks of one that is
+_PICTURES = ("image/", "video/", "audio/", "multipart/")
 _SPACE = b" \t\r\n"
 _TEXTS = re.compile(rb'"(?>[^"\\]+|\\.?)*+"?', re.DOTALL)  # an unfinished text ends with the body
 _STEP = np.zeros(256, np.int32)
@@ -88,6 +90,25 @@ def check_depth(body: bytes, limit: int) -> None:
     """Raises: Problem: too_deep."""
     if too_deep(body, limit):
         raise Problem("too_deep", f"at most {limit} levels of brackets are read; flatten the body")
+
+
+_AT_ONCE = 1 << 16  # bytes that are looked through without a thread
+
+
+def unread_type(kind: str, wanted: str) -> Problem:
+    """Return the problem of a body of a type that is not read; of a picture, with the duty to report."""
+    told = f" {DUTY}" if kind.startswith(_PICTURES) else ""
+    return Problem("unsupported_media_type", f"send {wanted}{'.' if told else ''}{told}")
+
+
+async def check_pictures(body: bytes) -> None:
+    """Raises: Problem: input, if a text of the body holds bytes of a picture or film."""
+    if len(body) <= _AT_ONCE:
+        found = found_in(body)
+    else:
+        found = await asyncio.to_thread(found_in, body)
+    if found is not None:
+        raise Problem("input", f"the body holds {found.kind}; {DUTY}")
 
 
 def media_type(header: bytes | None) -> str:

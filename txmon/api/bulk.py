@@ -17,7 +17,7 @@ from typing import Any
 import pyarrow as pa
 
 from txmon.api.arrowframes import Frames
-from txmon.api.bodies import BODY_MAX_S, JSON, NDJSON, Gone, media_type, too_deep
+from txmon.api.bodies import BODY_MAX_S, JSON, NDJSON, Gone, media_type, too_deep, unread_type
 from txmon.api.context import Answer, Decode, Exchange, Parts, json_answer
 from txmon.api.handover import Handover
 from txmon.api.idempotency import Keeper, idempotency_key, replay, request_hash
@@ -95,7 +95,7 @@ class Bulk:
         headers = exchange.headers
         kind = media_type(headers.get(b"content-type"))
         if kind not in (ARROW, NDJSON):
-            raise Problem("unsupported_media_type", f"send {ARROW} or {NDJSON}; {JSON} goes to /v1/events")
+            raise unread_type(kind, f"{ARROW} or {NDJSON}; {JSON} goes to /v1/events")
         if headers.get(b"content-encoding", b"identity") != b"identity":
             raise Problem("unsupported_media_type", "bodies are read as they are; send it unpacked")
         sender = self._parts.sender(exchange.who, self._feeds.of(exchange))

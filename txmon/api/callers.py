@@ -44,11 +44,12 @@ def note_cookie(note: str) -> str:
     return _cookie(NOTE, note, NOTE_S if note else 0)
 
 
-async def caller(parts: Parts, exchange: Exchange, *, used: bool = True) -> Principal:
+async def caller(parts: Parts, exchange: Exchange, *, used: bool = True, noted: bool = True) -> Principal:
     """Return who sends a request.
 
     Args:
         used: whether this counts as use of a session, which else ends by itself.
+        noted: whether a use of a key is noted, and a failure counted.
 
     Raises:
         AuthError: nobody who is known. IssuerUnavailable: a token cannot be checked now. Problem: csrf.
@@ -60,13 +61,15 @@ async def caller(parts: Parts, exchange: Exchange, *, used: bool = True) -> Prin
         raise AuthError("malformed")
     if identity is not None:
         if not text and b"cookie" in exchange.headers:
-            return _by_session(parts, exchange, identity, used)
+            return _by_session(parts, exchange, identity, used=used, noted=noted)
         if looks_like_token(token):
             return await identity.by_token(token)
-    return parts.access.authenticate(token, parts.clock.now_us())
+    return parts.access.authenticate(token, parts.clock.now_us(), noted=noted)
 
 
-def _by_session(parts: Parts, exchange: Exchange, identity: Identity, used: bool) -> Principal:
+def _by_session(
+    parts: Parts, exchange: Exchange, identity: Identity, *, used: bool, noted: bool
+) -> Principal:
     secret = cookie_of(exchange, SESSION)
     if secret is None or identity.sessions is None:
         raise AuthError("missing")
@@ -75,7 +78,8 @@ def _by_session(parts: Parts, exchange: Exchange, identity: Identity, used: bool
         raise AuthError("session", "the session is over; sign in again at /auth/login")
     who = identity.by_session(session)
     if exchange.scope["method"] not in _SAFE and not _meant(parts, exchange, session.csrf):
-        parts.metrics.auth_failures_total.labels("csrf").inc()
+        if noted:
+            parts.metrics.auth_failures_total.labels("csrf").inc()
         raise Problem(
             "csrf", "repeat the `csrf_token` of /auth/me in X-CSRF-Token, from a page of this service"
         )

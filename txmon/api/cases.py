@@ -13,7 +13,8 @@ import orjson
 import sqlalchemy as sa
 from fastapi import APIRouter, Header, Response
 
-from txmon.api.caseshapes import CaseChange, CaseFilter, NewCase
+from txmon.api import masking
+from txmon.api.caseshapes import CaseChange, CaseFilter, NewCase, TimelineFilter
 from txmon.api.changes import change
 from txmon.api.context import Exchange, Parts
 from txmon.api.pages import cached, key_of, page, plain, tagged
@@ -23,13 +24,14 @@ from txmon.api.queues import identity_of
 from txmon.api.shapes import OurId, query
 from txmon.cases import checks, files, moves, network, opening, timeline
 from txmon.cases.rows import Wanted, listed, parties_of
-from txmon.cases.sight import case_row, may_see
+from txmon.cases.sight import alert_shut, case_row, may_see
 from txmon.cases.words import CLOCK_HOURS
 from txmon.clock import rfc3339
 from txmon.store.casetables import case_access, case_alerts, cases
 
-IfMatch = Annotated[str | None, Header(description='The ETag of the case that was read, as `"v3"`')]
+IfMatch = Annotated[str | None, Header(description='The ETag of what was read, as `"v3"`')]
 _TAG = re.compile(r'(?:W/)?"v(\d{1,18})p?"')
+_NUMBER = re.compile(r"[0-9]{1,18}")
 _HOUR_US = 3_600_000_000
 _PLAIN = (
     "case_id", "entity", "mode", "state", "severity", "protect", "restriction", "assignee", "lead",
@@ -65,31 +67,41 @@ def routes(parts: Parts, router: APIRouter) -> None:
         )
 
     @router.get("/v1/cases/{case_id}/timeline")
-    def show_timeline(exchange: Asked, case_id: OurId) -> Response:
-        _seen(parts, exchange, case_id)
-        personal = note_read(parts, exchange, "case.timeline", case_id)
-        entries = timeline.of_case(parts.store, case_id, parts.settings.entity_tz, personal=personal)
-        return cached(exchange, {"items": entries, "next_cursor": None, "span": timeline.span(entries)})
+    def show_timeline(exchange: Asked, case_id: OurId, which: query(TimelineFilter)) -> Response:  # type: ignore[valid-type]
+        return _timeline(parts, exchange, case_id, which)
 
     @router.get("/v1/cases/{case_id}/network")
     def show_network(exchange: Asked, case_id: OurId) -> Response:
-        _seen(parts, exchange, case_id)
+        row = _seen(parts, exchange, case_id)
         require_purpose(exchange, "who is connected with whom")
         note_read(parts, exchange, "case.network", case_id)
-        return cached(exchange, network.of_case(parts.store, case_id))
+        found = network.of_case(parts.store, exchange.who, case_id)
+        return cached(exchange, masking.of_case(parts, row["restriction"], found))
 
 
-def version_of(if_match: str | None) -> int:
-    """Return the version that If-Match names.
+def _timeline(parts: Parts, exchange: Exchange, case_id: str, which: TimelineFilter) -> Response:
+    row = _seen(parts, exchange, case_id)
+    after = key_of(which.cursor, int, int, str)
+    if after is not None and not ((after[1] in (1, 2) and _NUMBER.fullmatch(str(after[2]))) or after[1] == 0):
+        raise Problem("invalid_cursor", "use the `next_cursor` of a page of this very list")
+    personal = note_read(parts, exchange, "case.timeline", case_id)
+    wish = timeline.Which(parts.settings.entity_tz, personal, after, which.limit)  # type: ignore[arg-type]
+    entries, last = timeline.page(parts.store, exchange.who, case_id, wish)
+    span = timeline.span(parts.store, exchange.who, case_id) if personal else None
+    return page(exchange, masking.of_case(parts, row["restriction"], entries), last, span=span)
+
+
+def version_of(if_match: str | None, what: str = "case") -> int:
+    """Return the version that If-Match names of a case, or of something else.
 
     Raises:
         Problem: precondition_required, conflict.
     """
     if if_match is None:
-        raise Problem("precondition_required", "send the ETag of the case as you read it in If-Match")
+        raise Problem("precondition_required", f"send the ETag of the {what} as you read it in If-Match")
     found = _TAG.fullmatch(if_match.strip())
     if found is None:
-        raise Problem("conflict", "the case is not in this version; read it again")
+        raise Problem("conflict", f"the {what} is not in this version; read it again")
     return int(found[1])
 
 
@@ -117,6 +129,9 @@ def _listed(parts: Parts, exchange: Exchange, which: CaseFilter) -> Response:
         where.append(there if which.restricted else sa.not_(there))
     put_off = sa.func.coalesce(cases.c.snoozed_until_us, 0) > parts.clock.now_us()
     where.append(put_off if which.snoozed else sa.not_(put_off))
+    if which.alert is not None:
+        linked = sa.select(case_alerts.c.case_id).where(case_alerts.c.alert_id == which.alert)
+        where.append(cases.c.case_id.in_(linked))
     after = key_of(which.cursor, int, str)
     if after is not None:
         where.append(sa.tuple_(cases.c.created_us, cases.c.case_id) < sa.tuple_(*map(sa.literal, after)))
@@ -127,10 +142,12 @@ def _listed(parts: Parts, exchange: Exchange, which: CaseFilter) -> Response:
     shown, more = rows[: which.limit], len(rows) > which.limit
     personal = note_read(parts, exchange, "case.list", None)
     last = (shown[-1]["created_us"], shown[-1]["case_id"]) if more else None
-    return page(exchange, [_shown(row, personal=personal) for row in shown], last)
+    items = [masking.of_case(parts, row["restriction"], case_shown(row, personal=personal)) for row in shown]
+    return page(exchange, items, last)
 
 
-def _shown(row: sa.RowMapping, *, personal: bool) -> dict[str, Any]:
+def case_shown(row: sa.RowMapping, *, personal: bool) -> dict[str, Any]:
+    """Return a case as one may see it."""
     found = {name: row[name] for name in _PLAIN}
     found["typologies"] = listed(row["typologies"])
     for name in ("created", "changed", "snoozed_until"):
@@ -156,22 +173,24 @@ def _time(value: int | None) -> str | None:
 def _one(parts: Parts, exchange: Exchange, case_id: str) -> Response:
     with parts.store.read() as conn:
         row = case_row(conn, exchange.who, case_id)
-        linked = sa.select(case_alerts.c.alert_id).where(case_alerts.c.case_id == case_id)
+        shut = alert_shut(exchange.who, case_alerts.c.alert_id)
+        linked = sa.select(case_alerts.c.alert_id).where(case_alerts.c.case_id == case_id, sa.not_(shut))
         alert_ids = sorted(conn.execute(linked).scalars())
         access = conn.execute(sa.select(case_access).where(case_access.c.case_id == case_id)).all()
         parties, noted = parties_of(conn, case_id), checks.of_case(conn, case_id)
-        attached = files.of_case(conn, case_id)
+        attached = files.of_case(conn, exchange.who, case_id)
     personal = note_read(parts, exchange, "case.read", case_id)
-    shown = _shown(row, personal=personal) | {"alerts": alert_ids}
-    shown["parties"] = [_party(each, personal) for each in parties]
+    shown = case_shown(row, personal=personal) | {"alerts": alert_ids}
+    shown["parties"] = [party_shown(each, personal) for each in parties]
     shown["access"] = [{"person_id": each.person_id, "granted_by": each.granted_by} for each in access]
-    shown["checklist"] = [_check(each, personal) for each in noted]
-    shown["files"] = [_file(each, personal) for each in attached]
+    shown["checklist"] = [check_shown(each, personal) for each in noted]
+    shown["files"] = [file_shown(each, personal) for each in attached]
     tag = f'"v{row["version"]}{"p" if personal else ""}"'
-    return tagged(exchange, orjson.dumps(shown), tag)
+    return tagged(exchange, orjson.dumps(masking.of_case(parts, row["restriction"], shown)), tag)
 
 
-def _party(row: sa.RowMapping, personal: bool) -> dict[str, Any]:
+def party_shown(row: sa.RowMapping, personal: bool) -> dict[str, Any]:
+    """Return a party as one may see it."""
     found = {name: row[name] for name in ("party_id", "kind", "role", "confidence", "author")}
     found |= {"created": rfc3339(row["created_us"]), "contact": listed(row["contact"])}
     if personal:
@@ -179,12 +198,14 @@ def _party(row: sa.RowMapping, personal: bool) -> dict[str, Any]:
     return found
 
 
-def _check(row: sa.RowMapping, personal: bool) -> dict[str, Any]:
+def check_shown(row: sa.RowMapping, personal: bool) -> dict[str, Any]:
+    """Return a sign of the checklist as one may see it."""
     found = {name: row[name] for name in ("sign", "answer", "author")} | {"at": rfc3339(row["at_us"])}
     return found | ({"witness": row["witness"], "note": row["note"]} if personal else {})
 
 
-def _file(row: sa.RowMapping, personal: bool) -> dict[str, Any]:
+def file_shown(row: sa.RowMapping, personal: bool) -> dict[str, Any]:
+    """Return what is told of a file as one may see it."""
     found = {name: row[name] for name in ("file_id", "kind", "size", "author")}
     found |= {"sha256": row["sha256"].hex(), "added": rfc3339(row["added_us"])}
     return found | ({"name": row["name"]} if personal else {})

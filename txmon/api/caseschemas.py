@@ -58,19 +58,23 @@ CASE_SCHEMAS: dict[str, Schema] = {
     ),
     "Party": _PARTY,
 }  # fmt: skip
+_LEFT = maybe(thing(events=WHOLE, first=TIME, last=TIME))
 CASE_ANSWERS: dict[str, dict[int, Schema]] = {
     "GET /v1/queue": {200: paged(ref("Alert"), counts=_QUEUE_COUNTS)},
     "POST /v1/queue:work": {
         200: thing(results=many(thing(alert_id=TEXT, result=_RESULT, version=maybe(WHOLE))))
     },
     "GET /v1/vocabulary": {200: {"type": "object"}},
+    "GET /v1/colleagues": {200: paged(thing(person_id=TEXT, name=TEXT, roles=many(TEXT), state=TEXT))},
     "GET /v1/support": {200: paged(_SUPPORT)},
     "GET /v1/cases": {200: paged(ref("Case"))},
     "POST /v1/cases": {201: _DONE},
     "GET /v1/cases/{case_id}": {200: ref("Case")},
     "PATCH /v1/cases/{case_id}": {200: _DONE, 202: _PROPOSED},
     "GET /v1/cases/{case_id}/timeline": {200: paged(_ENTRY, span=maybe(thing(first=TIME, last=TIME)))},
-    "GET /v1/cases/{case_id}/network": {200: thing(nodes=many(_NODE), edges=many(_EDGE), truncated=FLAG)},
+    "GET /v1/cases/{case_id}/network": {
+        200: thing(nodes=many(_NODE), edges=many(_EDGE), truncated=FLAG, left_out=_LEFT)
+    },
     "POST /v1/cases/{case_id}/alerts": {200: _DONE},
     "POST /v1/cases/{case_id}/alerts:unlink": {200: _DONE},
     "POST /v1/cases/{case_id}/merge": {200: _DONE},

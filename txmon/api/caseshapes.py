@@ -50,9 +50,16 @@ class CaseFilter(PageFilter):
     assignee: Annotated[str, Field(pattern=r"^(me|none|psn_[a-z2-7]{16})$")] | None = None
     protect: bool | None = Field(None, description="somebody may be a victim")
     restricted: bool | None = None
+    alert: Word | None = Field(None, description="the case that this alert is in")
     snoozed: bool = Field(False, description="those that were put off, instead of the others")
     entity: Named | None = None
     mode: Mode | None = None
+
+
+class TimelineFilter(PageFilter):
+    """How much of what happened, from the oldest on."""
+
+    limit: int = Field(500, ge=1, le=500)
 
 
 class QueueFilter(PageFilter):

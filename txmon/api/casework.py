@@ -116,8 +116,9 @@ def _files(parts: Parts, router: APIRouter) -> None:
     def show_file(exchange: Asked, case_id: OurId, file_id: OurId) -> Response:
         require_purpose(exchange, "what is attached to a case")
         with parts.store.read() as conn:
-            case_row(conn, exchange.who, case_id)
-            row = files.get(conn, case_id, file_id)
+            case = case_row(conn, exchange.who, case_id)
+            row = files.get(conn, exchange.who, case_id, file_id)
+        files.require_shown(case, row)
         note_read(parts, exchange, "case.file", case_id)
         found = {name: row[name] for name in ("file_id", "name", "kind", "size")}
         found |= {"sha256": row["sha256"].hex(), "content": b64encode(row["content"]).decode()}

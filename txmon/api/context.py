@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 import orjson
@@ -29,6 +30,10 @@ from txmon.store import Store, Tx
 from txmon.store.access import Access
 from txmon.store.audit import AuditLog
 from txmon.store.identity import Principal
+from txmon.store.retention import Past
+from txmon.store.retentionfile import load_classes
+from txmon.vault.caller import Caller
+from txmon.vault.rooms import Rooms
 
 T = TypeVar("T")
 Scope = MutableMapping[str, Any]
@@ -97,7 +102,8 @@ class Parts:
 
     decode: makes a decoder for a bulk request, off the writer's thread. wake: has the deliveries of webhooks
     look at the endpoints. master: makes their secrets; None: no key file is set. identity: recognises tokens
-    and sessions of people who sign in elsewhere; None: nobody does.
+    and sessions of people who sign in elsewhere; None: nobody does. rooms: the vault of reports; None:
+    there is none. warehouse: its folder, or None.
     """
 
     service: Service
@@ -111,12 +117,18 @@ class Parts:
     wake: Callable[[], None] = _nobody
     master: Master | None = None
     identity: Identity | None = None
+    rooms: Rooms | None = None
+    warehouse: Path | None = None
     senders: dict[tuple[str, str], tuple[Principal, Sender]] = field(default_factory=dict)
 
     @property
     def store(self) -> Store:
         """The store of the service."""
         return self.service.store
+
+    def past(self) -> Past:
+        """Return what is past its retention now."""
+        return load_classes(self.settings.retention_file).at(self.clock.now_us())
 
     def sender(self, who: Principal, feed: str) -> Sender:
         """Return whose events a key sends: what absent fields mean, and what it may send.
@@ -155,7 +167,8 @@ class Exchange:
     """A request under way."""
 
     __slots__ = (
-        "_who", "body", "entry", "headers", "receive", "request_id", "scope", "send", "session", "status",
+        "_vault", "_who", "body", "entry", "headers", "receive", "request_id", "scope", "send", "session",
+        "status",
     )  # fmt: skip
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, request_id: str) -> None:
@@ -167,6 +180,27 @@ class Exchange:
         self.body: bytes | None = None  # where the gate has read it
         self.session: Session | None = None  # by which it came, if by one
         self._who: Principal | None = None
+        self._vault: Caller | None = None
+
+    @property
+    def inside(self) -> bool:
+        """Whether whoever asks was let into the vault: then nothing of it is noted elsewhere."""
+        return self._vault is not None
+
+    @property
+    def vault(self) -> Caller:
+        """Who asks, in the vault.
+
+        Raises:
+            AuthError: nobody whom it lets in.
+        """
+        if self._vault is None:
+            raise AuthError("missing")
+        return self._vault
+
+    @vault.setter
+    def vault(self, caller: Caller) -> None:
+        self._vault, self._who = caller, caller.who
 
     @property
     def who(self) -> Principal:
@@ -182,6 +216,11 @@ class Exchange:
     @who.setter
     def who(self, who: Principal) -> None:
         self._who = who
+
+    @property
+    def known(self) -> bool:
+        """Whether it is known who asks."""
+        return self._who is not None
 
     @property
     def explained(self) -> bool:

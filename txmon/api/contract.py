@@ -16,6 +16,7 @@ from txmon.api.caseschemas import CASE_ANSWERS, CASE_SCHEMAS
 from txmon.api.problems import CODES
 from txmon.api.schemas import ANSWERS, SCHEMAS, TEXT, many, ref
 from txmon.api.table import TABLE, Entry
+from txmon.api.vaultschemas import VAULT_ANSWERS, VAULT_PERSONAL, VAULT_SCHEMAS, VAULT_TAGGED
 
 _JSON, _PROBLEM = "application/json", "application/problem+json"
 _ABOUT = """Events in, decisions out; alerts, rules and people around them.
@@ -54,10 +55,13 @@ _TAGGED = (
     "GET /v1/queue", "GET /v1/cases", "GET /v1/cases/{case_id}",
 )  # fmt: skip
 _PERSONAL = (
-    "GET /v1/alerts", "GET /v1/alerts/{alert_id}", "GET /v1/alerts/stream", "GET /v1/hits",
-    "GET /v1/quarantine/{row_id}", "GET /v1/proposals/{proposal_id}", "GET /v1/audit", "GET /v1/queue",
+    "GET /v1/alerts", "GET /v1/alerts/{alert_id}", "GET /v1/alerts/{alert_id}/usual",
+    "GET /v1/alerts/stream", "GET /v1/hits", "POST /v1/alerts/{alert_id}/evidence",
+    "GET /v1/quarantine/{row_id}", "GET /v1/proposals", "GET /v1/proposals/{proposal_id}", "GET /v1/audit",
+    "GET /v1/queue",
     "GET /v1/cases", "GET /v1/cases/{case_id}", "GET /v1/cases/{case_id}/timeline",
     "GET /v1/cases/{case_id}/network", "GET /v1/cases/{case_id}/files/{file_id}",
+    "GET /v1/audit/export", "GET /v1/preservation/{order_id}", "GET /v1/subject-exports/{proposal_id}",
 )  # fmt: skip
 _BODIES: dict[str, dict[str, Any]] = {
     "POST /v1/events": {
@@ -80,7 +84,15 @@ _SCHEMES = {
     },
 }  # fmt: skip
 _ALWAYS_NEW = ("GET /v1/status", "GET /auth/me")
+_FILES = {
+    "GET /v1/audit/export": "application/x-ndjson",
+    "GET /v1/subject-exports/{proposal_id}": "application/zip",
+}
 _BROWSER = ("GET /auth/login", "GET /auth/callback")
+_CONSOLE = {
+    "GET /console": ("text/html",),
+    "GET /console/{file}": ("text/javascript", "text/css", "image/svg+xml", "text/html"),
+}
 _USUAL = (400, 401, 408, 403, 404, 413, 415, 422, 429, 500, 503)
 
 
@@ -91,7 +103,7 @@ def contract(app: FastAPI) -> dict[str, Any]:
     schemas: dict[str, Any] = components.setdefault("schemas", {})
     for name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(name, None)
-    schemas |= SCHEMAS | CASE_SCHEMAS
+    schemas |= SCHEMAS | CASE_SCHEMAS | VAULT_SCHEMAS
     components["securitySchemes"] = _SCHEMES
     components["responses"] = {
         "Problem": {"description": "A problem", "content": {_PROBLEM: {"schema": ref("Problem")}}}
@@ -113,6 +125,10 @@ def _operation(entry: Entry, made: dict[str, Any]) -> dict[str, Any]:
         "description": _who(entry),
         "security": [] if not entry.scopes else [{"key": []}, {"session": []}],
     }
+    if entry.scopes:  # for a form that offers only what its user may do
+        operation["x-access"] = {
+            "scopes": sorted(entry.scopes), "roles": sorted(entry.roles), "people": entry.people,
+        }  # fmt: skip
     parameters = list(made.get("parameters", []))
     name = entry.name
     if name in _BODIES:
@@ -122,8 +138,8 @@ def _operation(entry: Entry, made: dict[str, Any]) -> dict[str, Any]:
         operation["requestBody"] = made["requestBody"]
     extra = (
         (_KEY, entry.method == "POST" and not entry.signed),
-        (_PURPOSE, name in _PERSONAL),
-        (_MATCH, name in _TAGGED),
+        (_PURPOSE, name in _PERSONAL + VAULT_PERSONAL),
+        (_MATCH, name in _TAGGED + VAULT_TAGGED),
     )
     parameters += [parameter for parameter, there in extra if there]
     if name == "GET /v1/alerts/stream":
@@ -137,24 +153,41 @@ def _operation(entry: Entry, made: dict[str, Any]) -> dict[str, Any]:
 def _responses(entry: Entry) -> dict[str, Any]:
     name = entry.name
     found: dict[str, Any] = {}
-    for status, schema in (ANSWERS | CASE_ANSWERS).get(name, {}).items():
+    for status, schema in (ANSWERS | CASE_ANSWERS | VAULT_ANSWERS).get(name, {}).items():
         found[str(status)] = {"description": entry.summary, "content": {_JSON: {"schema": schema}}}
     if name == "GET /v1/alerts/stream":
         found["200"] = {
             "description": "Server-sent events",
             "content": {"text/event-stream": {"schema": TEXT}},
         }
+    if name == "POST /v1/alerts/{alert_id}/evidence":
+        binary = {"type": "string", "format": "binary"}
+        found["200"] = {"description": "The bundle", "content": {"application/zip": {"schema": binary}}}
     if name == "GET /metrics":
         text = {"schema": TEXT}
         kinds = ("text/plain", "application/openmetrics-text")
         found["200"] = {"description": "Metrics", "content": dict.fromkeys(kinds, text)}
-    if name in _BROWSER:
-        found["303"] = {"description": "The browser goes on there"}
-    elif entry.method == "GET" and not entry.public and not entry.raw and name not in _ALWAYS_NEW:
+    if name in _FILES:
+        kind = {"schema": {"type": "string", "format": "binary"}}
+        found["200"] = {"description": entry.summary, "content": {_FILES[name]: kind}}
+    if name in _CONSOLE:
+        found["200"] = {
+            "description": entry.summary,
+            "content": {kind: {"schema": TEXT} for kind in _CONSOLE[name]},
+        }
         found["304"] = {"description": "The caller has it already"}
-    problems = _USUAL if not entry.public or name in _BROWSER else (500,)
-    more = {"PATCH": (409, 412, 428), "POST": (409, 412), "DELETE": (409, 412)}.get(entry.method, ())
-    if "{case_id}" in entry.path and entry.method == "POST":  # names the version of the case
+    elif name in _BROWSER:
+        found["303"] = {"description": "The browser goes on there"}
+    elif entry.method == "GET" and not entry.public and not entry.raw and name not in (*_ALWAYS_NEW, *_FILES):
+        found["304"] = {"description": "The caller has it already"}
+    problems: tuple[int, ...] = _USUAL if not entry.public or name in _BROWSER else (500,)
+    if name in _CONSOLE:
+        problems = (404, 422, 500)
+    more = {"PATCH": (409, 412, 428), "PUT": (409, 412, 428), "POST": (409, 412), "DELETE": (409, 412)}.get(
+        entry.method, ()
+    )
+    versioned = any(f"{{{each}}}" in entry.path for each in ("case_id", "report_id", "order_id"))
+    if versioned and entry.method == "POST":  # names the version that was read
         more = (*more, 428)
     for status in (*problems, *more):
         found.setdefault(str(status), {"$ref": "#/components/responses/Problem"})
@@ -168,6 +201,8 @@ def _who(entry: Entry) -> str:
         return "No key; the body is signed."
     scopes = " or ".join(f"`{scope}`" for scope in sorted(entry.scopes))
     roles = " or ".join(f"`{role}`" for role in sorted(entry.roles)) or "any"
+    if entry.vault:
+        return f"Scope {scopes}; of the vault, role {roles}; people only. Unknown (404) to everybody else."
     return f"Scope {scopes}; role {roles}{'; people only' if entry.people else ''}."
 
 

@@ -12,9 +12,10 @@ from typing import Any
 
 from txmon.api.context import Answer, json_answer
 from txmon.api.problems import Problem
+from txmon.model.pictures import DUTY
 from txmon.pipeline.work import DUPLICATE, QUARANTINED, RowOutcome
 
-_NOT_PERMITTED = "not_permitted"
+_NOT_PERMITTED, _PICTURE = "not_permitted", "picture"
 
 
 def decision_id(source: str, event_id: str) -> str:
@@ -26,6 +27,7 @@ def decision_id(source: str, event_id: str) -> str:
 def decision(row: RowOutcome, *, explained: bool) -> dict[str, Any]:
     """Return what became of one event. Without `explained` it names no rule, typology, list or alert."""
     if row.status == QUARANTINED:
+        duty = {"duty": DUTY} if row.reason == _PICTURE else {}
         return {
             "status": QUARANTINED,
             "decision_id": None,
@@ -36,7 +38,7 @@ def decision(row: RowOutcome, *, explained: bool) -> dict[str, Any]:
             "duplicate": False,
             "reason": row.reason,
             "quarantine_id": row.quarantine_id,
-        }
+        } | duty
     found = {
         "status": row.status,
         "decision_id": decision_id(row.source or "", row.event_id or ""),

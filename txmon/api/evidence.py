@@ -10,9 +10,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from txmon.cases.sight import hit_shut
 from txmon.clock import rfc3339
 from txmon.store import Store
 from txmon.store.eventrows import events_of
+from txmon.store.identity import Principal
 from txmon.store.schema import alert_hits, hits
 
 HITS_MAX, EVENTS_MAX = 200, 100
@@ -22,12 +24,12 @@ _SHOWN = (
 )  # fmt: skip
 
 
-def evidence(store: Store, alert_id: str, *, personal: bool) -> dict[str, Any]:
-    """Return the newest hits of an alert and their events; events name people, so only if `personal`."""
+def evidence(store: Store, who: Principal, alert_id: str, *, personal: bool) -> dict[str, Any]:
+    """Return the newest hits of an alert that are not past, and if `personal` their events."""
     query = (
         sa.select(hits, alert_hits.c.change)
         .join(alert_hits, alert_hits.c.hit_id == hits.c.hit_id)
-        .where(alert_hits.c.alert_id == alert_id)
+        .where(alert_hits.c.alert_id == alert_id, sa.not_(hit_shut(who, hits.c.hit_id)))
         .order_by(hits.c.hit_id.desc())
         .limit(HITS_MAX)
     )

@@ -11,12 +11,13 @@ from typing import Any
 import sqlalchemy as sa
 from fastapi import APIRouter, Response
 
+from txmon.api import masking
 from txmon.api.context import Exchange, Parts
 from txmon.api.evidence import hit_shown
 from txmon.api.pages import cached, key_of, page
 from txmon.api.personal import Asked, chosen, note_read, require_purpose, within
 from txmon.api.shapes import HitFilter, micros, query
-from txmon.cases.sight import alert_shut, hit_shut
+from txmon.cases.sight import alert_shut, hit_shut, hits_about_children
 from txmon.store.schema import alert_hits, alerts, hits
 
 
@@ -65,6 +66,11 @@ def _hits(parts: Parts, exchange: Exchange, which: HitFilter) -> Response:
     shown, more = rows[: which.limit], len(rows) > which.limit
     personal = note_read(parts, exchange, "hit.list", which.subject)
     items = [hit_shown(row, personal=personal) for row in shown]
+    if personal:
+        with parts.store.read() as conn:
+            items = masking.of_hits(
+                parts, items, hits_about_children(conn, [each["hit_id"] for each in items])
+            )
     return page(exchange, items, (shown[-1]["hit_id"],) if more else None)
 
 

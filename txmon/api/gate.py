@@ -11,8 +11,9 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Mapping
+from dataclasses import replace
 
-from txmon.api.bodies import JSON, Gone, check_depth, media_type, read_body
+from txmon.api.bodies import JSON, Gone, check_depth, check_pictures, media_type, read_body, unread_type
 from txmon.api.callers import caller
 from txmon.api.context import (
     PROBLEM_TYPE,
@@ -30,10 +31,13 @@ from txmon.api.idempotency import Keeper, Ticket, idempotency_key
 from txmon.api.limits import Addresses, Buckets, Failures
 from txmon.api.problems import Problem, problem_of, retry_after
 from txmon.api.table import TABLE, Entry
+from txmon.api.vaultdoor import VaultAnswers, note_failure, unknown_path, vault_caller
+from txmon.api.vaulttable import is_vault
 from txmon.clock import monotonic_s
 from txmon.errors import AuthError
 from txmon.logs import new_request_id
 from txmon.store.identity import Principal
+from txmon.vault.caller import Caller
 
 _UNROUTED = "unrouted"
 _WITH_BODY = ("POST", "PATCH", "PUT", "DELETE")
@@ -62,7 +66,7 @@ class Routes:
         if found is None:
             found = next((e for pattern, e in self._patterns if pattern.fullmatch(path)), None)
         if found is None:
-            raise Problem("not_found", "no route has this path; /openapi.json lists them all")
+            raise unknown_path()
         entry = found.get(method)
         if entry is None:
             allowed = ", ".join(sorted(found))
@@ -80,6 +84,7 @@ class Gate:
         self._parts, self._inner, self._raw, self._keeper = parts, inner, raw, keeper
         self._routes = Routes()
         self._buckets, self._failures = Buckets(s.rate_limit, s.rate_burst), Failures(s.auth_failures)
+        self._inside, self._answers = Buckets(s.rate_limit, s.rate_burst), VaultAnswers(parts)
         self._addresses = Addresses(s.trusted_proxies)
         self._headers = list(parts.transport_headers())
 
@@ -89,8 +94,12 @@ class Gate:
             await send({"type": "websocket.close", "code": 1008})
             return
         started = monotonic_s()
-        exchange = Exchange(scope, receive, send, new_request_id(self._parts.store.random_bytes))
+        hidden = is_vault(scope["path"])
+        number = "" if hidden else new_request_id(self._parts.store.random_bytes)
+        exchange = Exchange(scope, receive, send, number)
         try:
+            if hidden:
+                await self._admit_hidden(exchange)
             answer = await self._answer(exchange)
         except Gone:
             return
@@ -98,6 +107,8 @@ class Gate:
             answer = self._failed(exchange, error)
         if answer is not None:
             await self._reply(exchange, answer)
+        if exchange.inside:
+            return
         entry = exchange.entry
         self._parts.metrics.request_seconds.labels(
             _UNROUTED if entry is None else entry.path,
@@ -108,11 +119,15 @@ class Gate:
     async def _answer(self, exchange: Exchange) -> Answer | None:
         scope = exchange.scope
         entry = exchange.entry = self._routes.find(scope["method"], scope["path"])
-        if entry.scopes and not (entry.path == "/metrics" and self._parts.settings.metrics_open):
+        if exchange.inside:
+            self._require_role(entry, exchange.vault)
+        elif entry.scopes and not (entry.path == "/metrics" and self._parts.settings.metrics_open):
             await self._admit(exchange, entry)
         handler = self._raw.get(entry.name)
         if handler is not None:
             return await handler(exchange)
+        if entry.scopes and exchange.known:
+            exchange.who = replace(exchange.who, past=self._parts.past())
         return await self._framework(exchange, entry)
 
     # -- who and how often ---------------------------------------------------------------------------
@@ -123,13 +138,33 @@ class Gate:
         wait = self._buckets.take(who.key_id or "", monotonic_s())
         if wait:
             self._parts.metrics.rate_limited_total.inc()
-            raise Problem(
-                "rate_limited",
-                "this key sends more than it may; spread requests",
-                headers=(retry_after(wait),),
-            )
+            raise _too_often(wait)
         if not entry.admits(who):
             self._refuse(entry, who)
+
+    async def _admit_hidden(self, exchange: Exchange) -> None:
+        """Let somebody into the vault, or answer as an unknown path does.
+
+        Ids of requests inside are the vault's to draw: they leave no gap in those of others.
+        """
+        rooms, chance = self._parts.rooms, self._parts.store.random_bytes
+        try:
+            found = await vault_caller(self._parts, exchange)
+            if found is not None and rooms is not None:
+                exchange.vault, chance = found, rooms.vault.random_bytes
+        finally:
+            exchange.request_id = new_request_id(chance)
+        if found is None:
+            raise unknown_path()
+        wait = self._inside.take(found.who.key_id or "", monotonic_s())
+        if wait:
+            raise _too_often(wait)
+
+    @staticmethod
+    def _require_role(entry: Entry, found: Caller) -> None:
+        if not entry.roles & found.roles:
+            roles = " or ".join(sorted(entry.roles))
+            raise Problem("forbidden", f"this takes the role {roles}; ask someone who has it")
 
     async def _identify(self, exchange: Exchange) -> Principal:
         try:
@@ -169,20 +204,24 @@ class Gate:
                 raise Problem("unsupported_media_type", "bodies are read as they are; send it unpacked")
             length = headers.get(b"content-length")
             body = await read_body(exchange.receive, length, settings.request_max_bytes)
-            if body and media_type(headers.get(b"content-type")) != JSON:
-                raise Problem("unsupported_media_type", f"send {JSON}")
+            kind = media_type(headers.get(b"content-type"))
+            if body and kind != JSON:
+                raise unread_type(kind, JSON)
             check_depth(body, settings.json_depth_max)
+            await check_pictures(body)
         exchange.body = body
         key = idempotency_key(exchange.headers) if entry.method == "POST" else None
         if key is None:
             await self._through(exchange)
             return None
 
-        async def answer(_: Ticket) -> Answer:
+        async def answer(_: Ticket | None = None) -> Answer:
             found = _Collected()
             await self._through(exchange, found)
             return Answer(found.status, found.body, found.headers)
 
+        if exchange.inside:
+            return await self._answers.once(exchange, key, body, answer)
         return await self._keeper.once(exchange, key, body, answer, memory_only=entry.secret)
 
     async def _through(self, exchange: Exchange, collected: _Collected | None = None) -> None:
@@ -202,7 +241,9 @@ class Gate:
                 return
             if message["type"] == "http.response.start":
                 exchange.status = message["status"]
-                message["headers"] = [*message["headers"], *self._always(exchange)]
+                own = {name for name, _ in message["headers"]}
+                always = [each for each in self._always(exchange) if each[0] not in own]
+                message["headers"] = [*message["headers"], *always]
             await exchange.send(message)
 
         exchange.scope[CALLER] = exchange
@@ -237,6 +278,9 @@ class Gate:
         """Log what is a failure of ours; what a caller did wrong, or what passes, only the caller is told."""
         if problem_of(error).status != 500:
             return
+        if exchange.inside:
+            note_failure(self._parts, error)
+            return
         route = _UNROUTED if exchange.entry is None else exchange.entry.path.lstrip("/")
         self._parts.log.error(
             "request.failed",
@@ -245,6 +289,12 @@ class Gate:
             method=exchange.scope["method"],
             exc_info=error,
         )
+
+
+def _too_often(wait_s: float) -> Problem:
+    return Problem(
+        "rate_limited", "this key sends more than it may; spread requests", headers=(retry_after(wait_s),)
+    )
 
 
 class _Collected:

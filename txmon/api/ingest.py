@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from functools import partial
 from urllib.parse import parse_qsl
 
-from txmon.api.bodies import JSON, NDJSON, XML, json_rows, line_rows, media_type, read_body
+from txmon.api.bodies import JSON, NDJSON, XML, json_rows, line_rows, media_type, read_body, unread_type
 from txmon.api.context import Answer, Exchange, Parts
 from txmon.api.decisions import answer_many, answer_one
 from txmon.api.handover import Handover
@@ -100,7 +100,7 @@ class Ingest:
         settings, headers = self._parts.settings, exchange.headers
         kind = media_type(headers.get(b"content-type")) or JSON
         if kind not in (JSON, NDJSON, *XML):
-            raise Problem("unsupported_media_type", f"send {JSON} or {NDJSON}; Arrow goes to the bulk route")
+            raise unread_type(kind, f"{JSON} or {NDJSON}; Arrow goes to the bulk route")
         if headers.get(b"content-encoding", b"identity") != b"identity":
             raise Problem("unsupported_media_type", "bodies are read as they are; send it unpacked")
         sender = self._parts.sender(exchange.who, self._feeds.of(exchange))

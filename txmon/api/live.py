@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
@@ -15,19 +16,31 @@ import sqlalchemy as sa
 
 from txmon.api.callers import caller
 from txmon.api.context import Exchange, Message, Parts
+from txmon.api.masking import key_of
 from txmon.api.personal import note_read
 from txmon.api.problems import Problem, retry_after
-from txmon.cases.sight import shut_alerts
+from txmon.cases.addresses import masked
+from txmon.cases.sight import about_children, shut_alerts
 from txmon.errors import StoreError
 from txmon.pipeline.messages import TOPIC
 from txmon.store.identity import Principal
-from txmon.store.schema import outbox
+from txmon.store.schema import alerts, outbox
 
 STREAMS_MAX = 64
 _POLL_S, _BEAT_S, _CHECK_S = 0.1, 15.0, 5.0
 _ROWS = 100
 _PERSONAL = ("subject_id", "explanation")
 _HEADERS = ((b"content-type", b"text/event-stream"), (b"x-accel-buffering", b"no"))
+
+
+@dataclass(frozen=True)
+class _Told:
+    """A message. bodies: both forms, without addresses where children are concerned. shut: not this one's."""
+
+    id: int
+    kind: str
+    bodies: Mapping[str, Mapping[str, Any]]
+    shut: bool
 
 
 class Live:
@@ -78,12 +91,12 @@ class Live:
         while not (gone.done() or self._closing or "stopping" in self._parts.service.readiness()):
             if self._parts.store.marks.outbox - 1 > after:
                 try:
-                    rows, shut = await asyncio.to_thread(self._read, exchange.who, after)
+                    rows = await asyncio.to_thread(self._read, exchange.who, after)
                 except StoreError:  # it is away for a while; the stream goes on when it is back
-                    rows, shut = [], frozenset()
+                    rows = []
                 if rows:
                     after = int(rows[-1].id)
-                    texts = [self._text(exchange, row, personal, shut) for row in rows]
+                    texts = [self._text(exchange, row, personal) for row in rows]
                     await _send(exchange, b"".join(texts))
                     quiet = 0.0
                     continue
@@ -104,28 +117,40 @@ class Live:
         except Exception:  # revoked, expired, or not to be told: the caller may come back and ask
             return False
 
-    def _read(self, who: Principal, after: int) -> tuple[list[Any], frozenset[str]]:
-        """The next messages, and which alerts are of cases that are shut to this one."""
+    def _read(self, who: Principal, after: int) -> list[_Told]:
+        """The next messages, as this one may see them; past alerts and those of shut cases are marked."""
         query = (
             sa.select(outbox.c.id, outbox.c.kind, outbox.c.body)
             .where(outbox.c.topic == TOPIC, outbox.c.id > after)
             .order_by(outbox.c.id)
             .limit(_ROWS)
         )
+        past = self._parts.past()
+        query = query.where(outbox.c.created_us > past.before("outbox"))
+        bound = replace(who, past=past)
         with self._parts.store.read() as conn:
-            rows = list(conn.execute(query).all())
-            names = {str(orjson.loads(row.body)["neutral"]["alert_id"]) for row in rows}
-            return rows, shut_alerts(conn, who, names)
+            rows = [(row, orjson.loads(row.body)) for row in conn.execute(query)]
+            names = {str(body["neutral"]["alert_id"]) for _, body in rows}
+            there = set(
+                conn.execute(sa.select(alerts.c.alert_id).where(alerts.c.alert_id.in_(names))).scalars()
+            )
+            shut, children = shut_alerts(conn, bound, names) | (names - there), about_children(conn, names)
+        key = key_of(self._parts) if children else None
+        found = []
+        for row, body in rows:
+            name = body["neutral"]["alert_id"]
+            shown = masked(body, key) if name in children else body
+            found.append(_Told(int(row.id), row.kind, shown, name in shut))
+        return found
 
-    def _text(self, exchange: Exchange, row: Any, personal: bool, shut: frozenset[str]) -> bytes:
+    def _text(self, exchange: Exchange, row: _Told, personal: bool) -> bytes:
         """A message as the caller may see it; what is not theirs only moves the id on."""
         head = f"id: {row.id}\n".encode()
-        bodies = orjson.loads(row.body)
-        neutral: Mapping[str, Any] = bodies["neutral"]
+        neutral: Mapping[str, Any] = row.bodies["neutral"]
         mine = exchange.who.may_touch(neutral["mode"], neutral["entity"])
-        if not mine or neutral["alert_id"] in shut:
+        if not mine or row.shut:
             return head + b"\n"
-        shown = dict(bodies["full"] if exchange.explained else neutral)
+        shown = dict(row.bodies["full"] if exchange.explained else neutral)
         if not personal:
             for name in _PERSONAL:
                 shown.pop(name, None)

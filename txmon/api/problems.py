@@ -40,6 +40,7 @@ CODES: dict[str, tuple[int, str]] = {
     "transition": (409, "There is no way to this from its state"),
     "state": (409, "This cannot be done now"),
     "exists": (409, "It is not in a state for this"),
+    "filing_refused": (409, "The report may not leave"),
     "conflict": (412, "It changed since it was read"),
     "too_large": (413, "The body is too large"),
     "too_many_items": (413, "Too many events in one request"),
@@ -49,7 +50,10 @@ CODES: dict[str, tuple[int, str]] = {
     "invalid": (422, "A value is not what it should be"),
     "input": (422, "A value is not what it should be"),
     "rules": (422, "The rule files are wrong"),
+    "report_model": (422, "The report is not of the model"),
+    "report_incomplete": (422, "The report has errors"),
     "idempotency_mismatch": (422, "The Idempotency-Key was used for another request"),
+    "filing_rejected": (422, "The authority does not take the report"),
     "precondition_required": (428, "Say which version you read"),
     "busy": (429, "Too much waits"),
     "rate_limited": (429, "Too many requests of this key"),
@@ -64,6 +68,7 @@ CODES: dict[str, tuple[int, str]] = {
     "commit_unknown": (503, "The store cannot be used now"),
     "source": (503, "The source cannot be used now"),
     "engine_lost": (503, "The engine has ended and cannot be replaced"),
+    "filing_failed": (503, "The report cannot be handed over now"),
     "issuer": (503, "Who signs tokens cannot be asked now"),
     "no_room": (507, "The disk is nearly full"),
     "store_fatal": (507, "The store cannot take more"),
@@ -111,6 +116,7 @@ _RETRY = (
     "store",
     "source",
     "issuer",
+    "filing_failed",
     "store_fatal",
 )
 _CHALLENGE: Header = (b"www-authenticate", b'Bearer realm="txmon"')
@@ -129,7 +135,8 @@ def problem_of(error: Exception) -> Problem:
     if isinstance(error, TxmonError) and code in CODES:
         if code == "conflict" and "version" not in error.detail:
             return Problem("exists", error.detail)
-        return Problem(code, error.detail, headers=(retry_after(_RETRY_S),) if code in _RETRY else ())
+        again = (retry_after(_RETRY_S),) if code in _RETRY else ()
+        return Problem(code, error.detail, headers=again, more=getattr(error, "more", None))
     return Problem(
         "internal", "the service failed on this request; its log knows more under the request's id"
     )

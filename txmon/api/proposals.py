@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 from fastapi import APIRouter, Response
 
-from txmon.api import dismissals
+from txmon.api import dismissals, masking
 from txmon.api.changes import change
 from txmon.api.context import Exchange, Parts
 from txmon.api.pages import cached, key_of, page, plain
@@ -23,12 +23,19 @@ from txmon.api.shapes import Decision, OurId, ProposalFilter, query
 from txmon.cases.sight import sees
 from txmon.clock import rfc3339
 from txmon.errors import NotFound, StoreConflict
-from txmon.store import Tx, foureyes
+from txmon.store import Tx, foureyes, preserve
 from txmon.store.foureyes import Proposal
 from txmon.store.identity import Principal
-from txmon.store.schema import proposals
+from txmon.store.preserve import RELEASE
+from txmon.store.retention import AGED, Past
+from txmon.store.schema import alerts, proposals, quarantine
 
-_PERSONAL = (FIX, "erasure", "account_action")  # kinds whose body may name people
+# a reason may name people, too
+_REASONED = (
+    "alert_dismissal", "bulk_dismissal", "severity_lowering", "restriction_lifting", "protect_clearing",
+    "hold_release",
+)  # fmt: skip
+_PERSONAL = (FIX, "erasure", "account_action", "subject_export")  # kinds whose body may name people
 
 
 def routes(parts: Parts, router: APIRouter) -> None:
@@ -41,8 +48,11 @@ def routes(parts: Parts, router: APIRouter) -> None:
     @router.get("/v1/proposals/{proposal_id}")
     def show_proposal(exchange: Asked, proposal_id: OurId) -> Response:
         found = _get(parts, exchange.who, proposal_id)
-        personal = found.kind not in _PERSONAL or note_read(parts, exchange, "proposal.read", proposal_id)
-        return cached(exchange, _shown(found, personal=personal))
+        told = found.kind not in (*_PERSONAL, *_REASONED)
+        personal = told or note_read(parts, exchange, "proposal.read", proposal_id)
+        with parts.store.read() as conn:
+            shown = masking.of_proposal(parts, conn, _shown(found, personal=personal))
+        return cached(exchange, shown)
 
     @router.post("/v1/proposals/{proposal_id}/decision")
     def decide_proposal(exchange: Asked, proposal_id: OurId, decision: Decision) -> Response:
@@ -73,7 +83,11 @@ def _listed(parts: Parts, exchange: Exchange, which: ProposalFilter) -> Response
     last = (shown[-1].created_us, shown[-1].id) if more else None
     with parts.store.read() as conn:
         mine = [each for each in shown if _touches(conn, exchange.who, each)]
-    return page(exchange, [_shown(each, personal=each.kind not in _PERSONAL) for each in mine], last)
+    asked = note_read(parts, exchange, "proposal.list", None)
+    told = [_shown(each, personal=asked or each.kind not in (*_PERSONAL, *_REASONED)) for each in mine]
+    with parts.store.read() as conn:
+        items = [masking.of_proposal(parts, conn, each) for each in told]
+    return page(exchange, items, last)
 
 
 def _get(parts: Parts, who: Principal, proposal_id: str) -> Proposal:
@@ -90,8 +104,47 @@ def _touches(conn: sa.Connection, who: Principal, proposal: Proposal) -> bool:
     case_id = proposal.body.get("case_id")
     if case_id is not None and not sees(conn, who, case_id):
         return False
+    if who.past is not None and _past(conn, who.past, proposal):
+        return False
+    if over(who.past, proposal):
+        return False
+    if proposal.kind == RELEASE and not _order_known(conn, who, proposal):
+        return False
     mode, entity = proposal.body.get("mode"), proposal.body.get("entity")
     return not isinstance(mode, str) or not isinstance(entity, str) or who.may_touch(mode, entity)
+
+
+def over(past: Past | None, proposal: Proposal) -> bool:
+    """Whether a proposal that is about no alert or case is past its retention by itself."""
+    if past is None or proposal.kind not in AGED:
+        return False
+    since = proposal.created_us if proposal.decided_us is None else proposal.decided_us
+    return since <= past.before("reads")
+
+
+def _order_known(conn: sa.Connection, who: Principal, proposal: Proposal) -> bool:
+    try:
+        preserve.find(conn, who, str(proposal.body.get("order_id")))
+    except NotFound:
+        return False
+    return True
+
+
+def _past(conn: sa.Connection, past: Past, proposal: Proposal) -> bool:
+    """Whether all that a proposal is about is past its retention, or gone by it."""
+    body = proposal.body
+    if proposal.kind == FIX:
+        there = sa.select(quarantine.c.id).where(
+            quarantine.c.id == body.get("row"), quarantine.c.received_us > past.before("quarantine")
+        )
+    else:
+        listed = body.get("alerts")
+        named = [each.get("alert_id") for each in listed] if isinstance(listed, list) else []
+        named += [body["alert_id"]] if isinstance(body.get("alert_id"), str) else []
+        if not named:
+            return False
+        there = sa.select(alerts.c.alert_id).where(alerts.c.alert_id.in_(named), sa.not_(past.alert()))
+    return conn.execute(there.limit(1)).first() is None
 
 
 def _shown(proposal: Proposal, *, personal: bool) -> dict[str, Any]:
@@ -105,9 +158,17 @@ def _shown(proposal: Proposal, *, personal: bool) -> dict[str, Any]:
         "created": rfc3339(proposal.created_us),
         "decided": None if proposal.decided_us is None else rfc3339(proposal.decided_us),
         "decided_by": proposal.decided_by,
-        "reason": proposal.reason,
-        "body": proposal.body if personal else None,
+        "reason": proposal.reason if personal else None,
+        "body": _body(proposal, personal),
     }
+
+
+def _body(proposal: Proposal, personal: bool) -> dict[str, Any] | None:
+    if personal:
+        return proposal.body
+    if proposal.kind in _REASONED:
+        return {name: value for name, value in proposal.body.items() if name != "reason"}
+    return None
 
 
 def _decide(parts: Parts, exchange: Exchange, proposal_id: str, decision: Decision) -> dict[str, Any]:

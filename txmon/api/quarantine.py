@@ -31,6 +31,7 @@ from txmon.store.identity import Principal
 from txmon.store.schema import quarantine
 
 FIX = "quarantine_fix"
+_PICTURE = "picture"  # the reason of rows of which nothing is kept
 _WAIT_S = 30.0
 _SHOWN = ("id", "feed", "line", "field", "reason", "state", "tries", "resubmitted_as")
 _PERSONAL = ("event_id", "value", "message", "raw")
@@ -43,7 +44,10 @@ def routes(parts: Parts, router: APIRouter) -> None:
     @router.get("/v1/quarantine")
     def list_rows(exchange: Asked, which: query(RowFilter)) -> Response:  # type: ignore[valid-type]
         require_whole(exchange.who)
-        where = chosen(quarantine, state=which.state, reason=which.reason, feed=which.feed)
+        where = [
+            *_kept(exchange.who),
+            *chosen(quarantine, state=which.state, reason=which.reason, feed=which.feed),
+        ]
         after = key_of(which.cursor, int)
         if after is not None:
             where.append(quarantine.c.id < after[0])
@@ -59,7 +63,7 @@ def routes(parts: Parts, router: APIRouter) -> None:
     def show_row(exchange: Asked, row_id: RowId) -> Response:
         require_whole(exchange.who)
         with parts.store.read() as conn:
-            row = _row(conn, row_id)
+            row = _row(conn, exchange.who, row_id)
         personal = note_read(parts, exchange, "quarantine.read", str(row_id))
         return cached(exchange, _row_shown(row, personal=personal))
 
@@ -67,7 +71,7 @@ def routes(parts: Parts, router: APIRouter) -> None:
     def resubmit_row(exchange: Asked, row_id: RowId) -> Response:
         require_whole(exchange.who)
         with parts.store.read() as conn:
-            row = _row(conn, row_id)
+            row = _row(conn, exchange.who, row_id)
         return plain(resubmit(parts, exchange.who, row, row["raw"], None))
 
     @router.post("/v1/quarantine/{row_id}/fix")
@@ -81,7 +85,7 @@ def routes(parts: Parts, router: APIRouter) -> None:
         require_whole(exchange.who)
 
         def drop(tx: Tx) -> None:
-            _open_row(tx.conn, row_id)
+            _open_row(tx.conn, exchange.who, row_id)
             decided(tx, "quarantine.dropped", exchange.who, row=row_id, reason=why.reason)
             rows.settle(tx, row_id, "dropped")
 
@@ -94,22 +98,28 @@ def _row_shown(row: sa.RowMapping, *, personal: bool) -> dict[str, Any]:
     return found | {name: row[name] for name in _PERSONAL} if personal else found
 
 
-def _row(conn: sa.Connection, row_id: int) -> sa.RowMapping:
-    row = conn.execute(sa.select(quarantine).where(quarantine.c.id == row_id)).mappings().first()
+def _kept(who: Principal) -> list[sa.ColumnElement[bool]]:
+    """The condition that leaves rows that are not past their retention."""
+    return [] if who.past is None else [quarantine.c.received_us > who.past.before("quarantine")]
+
+
+def _row(conn: sa.Connection, who: Principal, row_id: int) -> sa.RowMapping:
+    query = sa.select(quarantine).where(quarantine.c.id == row_id, *_kept(who))
+    row = conn.execute(query).mappings().first()
     if row is None:
         raise NotFound("there is no such row")
     return row
 
 
-def _open_row(conn: sa.Connection, row_id: int) -> sa.RowMapping:
-    row = _row(conn, row_id)
+def _open_row(conn: sa.Connection, who: Principal, row_id: int) -> sa.RowMapping:
+    row = _row(conn, who, row_id)
     if row["state"] != "open":
         raise StoreConflict(f"the row is {row['state']} already")
     return row
 
 
 def _propose(tx: Tx, parts: Parts, who: Principal, row_id: int, fix: Fix) -> str:
-    row = _open_row(tx.conn, row_id)
+    row = _open_row(tx.conn, who, row_id)
     if row["tries"] != fix.tries:
         raise StoreConflict("the row was tried since, it is in another version; read it again")
     body = {"row": row_id, "raw": fix.raw, "tries": fix.tries, "reason": fix.reason}
@@ -119,7 +129,7 @@ def _propose(tx: Tx, parts: Parts, who: Principal, row_id: int, fix: Fix) -> str
 def fixed(parts: Parts, exchange: Exchange, body: dict[str, Any], proposal_id: str) -> dict[str, Any]:
     """Send a row with the value that two people agreed on; returns what became of it."""
     with parts.store.read() as conn:
-        row = _row(conn, body["row"])
+        row = _row(conn, exchange.who, body["row"])
     if row["state"] != "open" or row["tries"] != body["tries"]:
         raise StoreConflict("the row was tried since, it is in another version; propose anew")
     return resubmit(parts, exchange.who, row, body["raw"], proposal_id)
@@ -135,6 +145,8 @@ def resubmit(
     """
     if row["state"] != "open":
         raise StoreConflict(f"the row is {row['state']} already")
+    if raw == row["raw"] and row["reason"] == _PICTURE:
+        raise Problem("state", "nothing of this row was kept but its hash; have its source send it without")
     if not _FEED.fullmatch(row["feed"]):
         raise Problem("state", "the row came through a feed file that the service does not have")
     sender = Sender(row["feed"], parts.settings.entity)

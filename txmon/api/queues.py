@@ -10,6 +10,7 @@ from typing import Any
 
 from fastapi import APIRouter, Response
 
+from txmon.api import masking
 from txmon.api.alerts import alert_shown
 from txmon.api.caseshapes import QueueFilter, SupportFilter, Working
 from txmon.api.changes import change
@@ -79,6 +80,9 @@ def _queue(parts: Parts, exchange: Exchange, which: QueueFilter) -> Response:
         until = row["snoozed_until_us"]
         more = {"assignee": row["assignee"], "snoozed_until": None if until is None else rfc3339(until)}
         items.append(alert_shown(row, explained=True, personal=personal) | more)
+    if personal:
+        with parts.store.read() as conn:
+            items = masking.of_alerts(parts, conn, items)
     return page(exchange, items, last, counts=counted)
 
 

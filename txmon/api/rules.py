@@ -127,6 +127,8 @@ def _line(rule: Rule, fired: int) -> dict[str, Any]:
 def _fired(parts: Parts, exchange: Exchange, days: int, rule_id: str | None = None) -> dict[str, int]:
     since = parts.clock.now_us() - days * _DAY_US
     where = [hits.c.event_time >= since, *within(exchange.who, hits)]
+    if exchange.who.past is not None:
+        where.append(sa.not_(exchange.who.past.hit()))
     if rule_id is not None:
         where.append(hits.c.rule_id == rule_id)
     counted = sa.select(hits.c.rule_id, sa.func.count()).where(*where).group_by(hits.c.rule_id)

@@ -107,6 +107,7 @@ _DECISION = thing(
         "alerts": many(TEXT),
         "reason": maybe(TEXT) | {"description": "why it is in quarantine"},
         "quarantine_id": maybe(WHOLE),
+        "duty": TEXT | {"description": "of a row with bytes of a picture or film: what is to be done"},
         "index": WHOLE | {"description": "of the row in the request"},
         "code": WHOLE | {"description": "403 where the key may not send this event"},
     },
@@ -140,6 +141,14 @@ _ALERT = thing(
     opened_event_id=TEXT, revision=WHOLE, state=TEXT, historic=FLAG, version=WHOLE, created=TIME,
     changed=TIME,
 )  # fmt: skip
+_LINE = thing(
+    rule_id=TEXT, name=TEXT, value=TEXT, line=TEXT, origin=TEXT,
+    met=maybe(FLAG) | {"description": "whether the line was reached; null: cannot be compared"},
+)  # fmt: skip
+_NUMBER = thing(
+    name=TEXT, unit=one_of("count", "money"), value=WHOLE,
+    low=maybe(WHOLE) | {"description": "null: too few weeks"}, middle=maybe(WHOLE), high=maybe(WHOLE),
+)  # fmt: skip
 _RULE = thing(
     {"rule": {"type": "object"}, "days": WHOLE},
     rule_id=TEXT, version=WHOLE, title=TEXT, status=TEXT, typology=TEXT, severity=TEXT, subject=TEXT,
@@ -169,6 +178,17 @@ _READ = thing(
     {"subject": maybe(TEXT), "purpose": maybe(TEXT)},
     id=WHOLE, at=TIME, identity=TEXT, key_id=maybe(TEXT), action=TEXT,
 )  # fmt: skip
+_HEAD = thing(version=WHOLE, seq=WHOLE, head=TEXT, events=WHOLE, time=TIME, key=TEXT, signature=TEXT)
+_ORDER = thing(
+    {
+        "people": many(TEXT), "personal": FLAG, "authority": TEXT, "reference": TEXT, "reason": TEXT,
+        "subjects": many(TEXT), "cases": many(TEXT), "events": many(thing(source=TEXT, event_id=TEXT)),
+        "since": maybe(TIME), "until": maybe(TIME),
+    },
+    order_id=TEXT, in_force=FLAG, author=TEXT, created=TIME, ends=TIME, ended=maybe(TIME), version=WHOLE,
+)  # fmt: skip
+_ORDER_CHANGED = thing(order_id=TEXT, version=WHOLE)
+_ORDER_PROPOSED = thing(order_id=TEXT, version=WHOLE, proposal_id=TEXT)
 _WEBHOOK_FIELDS: dict[str, Schema] = {
     "webhook_id": TEXT, "url": TEXT, "scope": one_of("neutral", "full"), "mode": maybe(TEXT),
     "entities": maybe(many(TEXT)), "state": one_of("active", "disabled"), "failures": WHOLE,
@@ -202,6 +222,7 @@ SCHEMAS: dict[str, Schema] = {
     "Event": event(), "Decision": _DECISION, "Results": _RESULTS, "Sums": _SUMS, "Hit": _HIT, "Alert": _ALERT,
     "Rule": _RULE, "QuarantineRow": _ROW, "Proposal": _PROPOSAL, "Person": _PERSON, "Key": _KEY,
     "Read": _READ, "Link": _LINK, "Webhook": thing(**_WEBHOOK_FIELDS), "Delivery": _DELIVERY,
+    "SignedHead": _HEAD, "Order": _ORDER,
     "Problem": _PROBLEM,
 }  # fmt: skip
 _RESULT = {"type": "string", "enum": ["proposed", "not_found", "conflict", "transition"]}
@@ -214,6 +235,17 @@ ANSWERS: dict[str, dict[int, Schema]] = {
     "POST /v1/adyen": {200: thing(received=FLAG, quarantined=WHOLE, notificationResponse=TEXT)},
     "GET /v1/alerts": {200: paged(ref("Alert"))},
     "GET /v1/alerts/{alert_id}": {200: ref("Alert")},
+    "GET /v1/alerts/{alert_id}/usual": {
+        200: thing(
+            alert_id=TEXT,
+            until=TIME,
+            currency=TEXT,
+            lines=many(_LINE),
+            numbers=many(_NUMBER),
+            weeks=many({"type": "object"}),
+            history=FLAG | {"description": "whether a warehouse is kept"},
+        )
+    },
     "PATCH /v1/alerts/{alert_id}": {
         200: thing(alert_id=TEXT, state=TEXT, version=WHOLE),
         202: thing(proposal_id=TEXT, alert_id=TEXT, state=TEXT),
@@ -254,6 +286,14 @@ ANSWERS: dict[str, dict[int, Schema]] = {
     "GET /auth/me": {200: _ME},
     "POST /auth/logout": {200: thing(signed_out=FLAG, issuer_logout=maybe(TEXT))},
     "GET /v1/audit": {200: paged(ref("Read"))},
+    "GET /v1/heads": {200: paged(ref("SignedHead"))},
+    "GET /v1/preservation": {200: paged(ref("Order"))},
+    "POST /v1/preservation": {201: _ORDER_CHANGED},
+    "GET /v1/preservation/{order_id}": {200: ref("Order")},
+    "POST /v1/preservation/{order_id}/renewal": {200: _ORDER_CHANGED},
+    "POST /v1/preservation/{order_id}/access": {200: _ORDER_CHANGED},
+    "POST /v1/preservation/{order_id}/release": {202: _ORDER_PROPOSED},
+    "POST /v1/subject-exports": {202: thing(proposal_id=TEXT, include=many(TEXT))},
     "GET /v1/webhooks": {200: paged(ref("Webhook"))},
     "POST /v1/webhooks": {201: thing(**_WEBHOOK_FIELDS, secret=TEXT | {"description": "shown this once"})},
     "DELETE /v1/webhooks/{webhook_id}": {200: _HOOK_STATE},

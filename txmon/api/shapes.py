@@ -41,7 +41,7 @@ ProposalState = Literal["pending", "approved", "rejected", "withdrawn"]
 ProposalKind = Literal[
     "grant", "rule_activation", "quarantine_fix", "alert_dismissal", "bulk_dismissal", "erasure",
     "list_change", "suppression", "protect_clearing", "severity_lowering", "restriction_lifting",
-    "account_action",
+    "account_action", "hold_release", "subject_export",
 ]  # fmt: skip
 
 DismissalCode = Literal[
@@ -131,22 +131,18 @@ class ProposalFilter(PageFilter):
     kind: ProposalKind | None = None
 
 
-class AuditFilter(PageFilter):
-    """Which lines of the record of reads."""
-
-    identity: Annotated[str, Field(pattern=r"^(person|service):[a-z0-9_]{1,40}$")] | None = None
-    action: Word | None = None
-    subject: Named | None = Field(None, description="needs X-Purpose")
-    since: Moment | None = None
-    until: Moment | None = None
-
-
 class Transition(Given):
     """Where an alert goes. Dismissing takes a reason, and a critical alert a second person."""
 
     state: Literal["in_review", "escalated", "dismissed"]
     reason: Reason | None = None
     code: DismissalCode | None = Field(None, description="of a dismissal: what kind of reason it is")
+
+
+class BundleWish(Given):
+    """Who an evidence bundle is for."""
+
+    profile: Literal["internal", "police", "court", "clearing-house", "public"]
 
 
 class Seen(Given):

@@ -1,7 +1,7 @@
 """Signing in by browser: to the issuer, back from it, who one is, and out.
 
 Owns these routes and how often one address may fail to come back; the protocol is `txmon.oidc`'s part, and
-there are no pages here.
+the pages are `txmon.console`'s.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from txmon.errors import AuthError
 from txmon.oidc import Identity, Returned, Session
 from txmon.oidc.identity import Unlinked
 
-_ME = "/auth/me"
+_ME, _CONSOLE = "/auth/me", "/console"
 _Text = Annotated[str | None, Query(max_length=4096)]
 
 
@@ -102,7 +102,8 @@ class _Door:
         if before is not None:
             identity.sessions.end(before)
         self._parts.log.info("session.begun", identity=who.identity, key_id=who.key_id)
-        return _away(_ME, session_cookie(secret, identity.sessions.life_s), note_cookie(""))
+        to = _CONSOLE if self._parts.settings.console else _ME
+        return _away(to, session_cookie(secret, identity.sessions.life_s), note_cookie(""))
 
 
 def _identity(parts: Parts) -> Identity:

@@ -10,12 +10,16 @@ from typing import Any
 from fastapi import APIRouter, Response
 
 from txmon.api.context import Exchange, Parts
+from txmon.api.keepshapes import AuditFilter, ReadFilter
 from txmon.api.pages import key_of, page, plain
 from txmon.api.personal import Asked, note_read, require_purpose
-from txmon.api.shapes import AuditFilter, micros, query
+from txmon.api.shapes import micros, query
 from txmon.cases.sight import shut_names
 from txmon.clock import rfc3339
 from txmon.store import audit
+from txmon.store.due import waiting
+from txmon.store.identity import Principal
+from txmon.store.preserve import hidden_orders
 
 _REASONS_ONLY = ("config", "staged_config", "activation", "rules")  # of the status: about rules
 
@@ -40,6 +44,8 @@ def routes(parts: Parts, router: APIRouter) -> None:
     @router.get("/v1/status")
     def status(exchange: Asked) -> Response:
         found = parts.service.status()
+        with parts.store.read() as conn:
+            found["due"] = waiting(conn, parts.past())
         if not exchange.explained:
             found = {name: value for name, value in found.items() if name not in _REASONS_ONLY}
         return plain(found)
@@ -50,31 +56,43 @@ def routes(parts: Parts, router: APIRouter) -> None:
 
 
 def _reads(parts: Parts, exchange: Exchange, which: AuditFilter) -> Response:
-    if which.subject is not None:
-        require_purpose(exchange, "whose data was read")
+    if which.subject is not None or which.purpose is not None:
+        require_purpose(exchange, "whose data was read, and what for,")
     after = key_of(which.cursor, int)
-    with parts.store.read() as conn:
-        found = audit.read(
-            conn,
-            identity=which.identity,
-            action=which.action,
-            subject=which.subject,
-            from_us=micros(which.since),
-            to_us=micros(which.until),
-            before=None if after is None else int(after[0]),
-            limit=which.limit + 1,
-        )
-        shut = shut_names(conn, exchange.who, {read.subject for read in found if read.subject})
+    before = None if after is None else int(after[0])
+    found, shut = reads(parts, exchange.who, which, before, which.limit + 1)
     shown, more = found[: which.limit], len(found) > which.limit
     personal = note_read(parts, exchange, "audit.read", which.subject)
     # that a case exists is not for everybody to know, not even for who looks into the record
-    items = [_read_shown(each, personal=personal and each.subject not in shut) for each in shown]
-    if which.subject in shut:
-        items = []
+    told = [each for each in shown if not (which.by_content and each.subject in shut)]
+    items = [read_shown(each, personal=personal and each.subject not in shut) for each in told]
     return page(exchange, items, (shown[-1].id,) if more else None)
 
 
-def _read_shown(read: audit.Read, *, personal: bool) -> dict[str, Any]:
+def reads(
+    parts: Parts, who: Principal, which: ReadFilter, before: int | None, limit: int
+) -> tuple[list[audit.Read], frozenset[str]]:
+    """Return lines of the record, the newest first, and the subjects of them that this one may not know."""
+    past = parts.past().before("reads")
+    since = micros(which.since)
+    with parts.store.read() as conn:
+        found = audit.read(
+            conn,
+            identity=which.who,
+            action=which.action,
+            subject=which.subject,
+            purpose=which.purpose,
+            from_us=past + 1 if since is None else max(since, past + 1),
+            to_us=micros(which.until),
+            before=before,
+            limit=limit,
+        )
+        named = {read.subject for read in found if read.subject}
+        return found, shut_names(conn, who, named) | hidden_orders(conn, who, named)
+
+
+def read_shown(read: audit.Read, *, personal: bool) -> dict[str, Any]:
+    """Return a line as one may see it."""
     found: dict[str, Any] = {
         "id": read.id,
         "at": rfc3339(read.at_us),

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from txmon.api.vaulttable import VAULT
 from txmon.store.identity import ENROL, ROLES, SCOPES, Principal
 
 INGEST, EXPLAIN, READ, ADMIN = "ingest", "explain", "read", "admin"
@@ -17,6 +18,7 @@ _WORKERS = frozenset(("analyst", "approver", "safeguarding"))
 _READERS = _WORKERS | {"auditor"}
 _ANYBODY = ROLES
 _NONE: frozenset[str] = frozenset()
+_DECIDERS = frozenset(("approver", "safeguarding"))
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,7 @@ class Entry:
     raw: bool = False
     secret: bool = False
     signed: bool = False
+    vault: bool = False  # roles of the vault, which alone knows them; unknown to everybody else
 
     @property
     def public(self) -> bool:
@@ -49,7 +52,9 @@ class Entry:
         return f"{self.method} {self.path}"
 
     def admits(self, who: Principal) -> bool:
-        """Whether the table lets this one pass."""
+        """Whether the table lets this one pass; of the vault's routes it knows nobody."""
+        if self.vault:
+            return False
         if not self.scopes:
             return True
         scope = bool(self.scopes & who.scopes)
@@ -63,6 +68,10 @@ def _entry(name: str, scopes: str | Iterable[str], roles: Iterable[str], summary
     return Entry(method, path, wanted, frozenset(roles), summary, **more)
 
 
+def _vault(name: str, roles: Iterable[str], summary: str) -> Entry:
+    return _entry(name, READ, roles, summary, people=True, vault=True)
+
+
 TABLE: tuple[Entry, ...] = (
     # events
     _entry("POST /v1/events", INGEST, ("ingest",), "Score one event or a few, answer at once", raw=True),
@@ -73,13 +82,19 @@ TABLE: tuple[Entry, ...] = (
     _entry("GET /v1/alerts", READ, _READERS, "List alerts"),
     _entry("GET /v1/alerts/stream", READ, _READERS, "Alerts as they open and grow", raw=True),
     _entry("GET /v1/alerts/{alert_id}", READ, _READERS, "An alert with what it rests on"),
+    _entry("GET /v1/alerts/{alert_id}/usual", EXPLAIN, _READERS, "Its numbers against what is usual"),
     _entry("PATCH /v1/alerts/{alert_id}", READ, _WORKERS, "Move an alert to another state", people=True),
+    _entry(
+        "POST /v1/alerts/{alert_id}/evidence", EXPLAIN, ("approver", "safeguarding"),
+        "The evidence bundle of an alert, as a ZIP", people=True, secret=True,
+    ),
     _entry(
         "POST /v1/alerts:dismiss", READ, _WORKERS, "Propose to dismiss many alerts", people=True
     ),
     _entry("GET /v1/queue", EXPLAIN, _READERS, "Alerts that wait, the gravest first"),
     _entry("POST /v1/queue:work", EXPLAIN, _WORKERS, "Take up, assign or put off many alerts", people=True),
     _entry("GET /v1/vocabulary", READ, _READERS, "States, roles, reasons, signs and texts of case work"),
+    _entry("GET /v1/colleagues", READ, _READERS | {"admin"}, "Who works here: names and roles"),
     _entry("GET /v1/support", READ, _WORKERS, "Organisations that support victims"),
     # cases
     _entry("GET /v1/cases", READ, _READERS, "List cases"),
@@ -167,6 +182,22 @@ TABLE: tuple[Entry, ...] = (
     ),
     _entry("DELETE /v1/links/{link_id}", SCOPES, _ANYBODY, "End a link", people=True),
     _entry("GET /v1/audit", READ, ("auditor",), "Who read whose data, when and what for"),
+    _entry("GET /v1/audit/export", READ, ("auditor",), "The same as NDJSON, whole"),
+    # keeping and giving out
+    _entry("GET /v1/heads", READ, _READERS | {"admin"}, "Signed heads of the journal, the newest first"),
+    _entry("GET /v1/preservation", READ, _WORKERS, "List preservation orders", people=True),
+    _entry("POST /v1/preservation", READ, _DECIDERS, "Make a preservation order", people=True),
+    _entry("GET /v1/preservation/{order_id}", READ, _WORKERS, "A preservation order", people=True),
+    _entry("POST /v1/preservation/{order_id}/renewal", READ, _DECIDERS, "Let an order go on", people=True),
+    _entry("POST /v1/preservation/{order_id}/access", READ, _DECIDERS, "Say who may know of it", people=True),
+    _entry(
+        "POST /v1/preservation/{order_id}/release", READ, _WORKERS, "Propose to end an order", people=True
+    ),
+    _entry("POST /v1/subject-exports", READ, _DECIDERS, "Propose to export a person's data", people=True),
+    _entry(
+        "GET /v1/subject-exports/{proposal_id}", READ, _DECIDERS, "The file of an export that was approved",
+        people=True,
+    ),
     # webhooks out
     _entry("GET /v1/webhooks", ADMIN, ("admin", "auditor"), "List the receivers of webhooks"),
     _entry("POST /v1/webhooks", ADMIN, ("admin",), "Add a receiver", people=True, secret=True),
@@ -185,11 +216,16 @@ TABLE: tuple[Entry, ...] = (
     _entry(
         "GET /v1/webhooks/{webhook_id}/deliveries", ADMIN, ("admin", "auditor"), "What was delivered and how"
     ),
+    # the vault of reports
+    *(_vault(name, roles, summary) for name, roles, summary in VAULT),
     # signing in
     _entry("GET /auth/login", _NONE, _NONE, "To the issuer, to sign in"),
     _entry("GET /auth/callback", _NONE, _NONE, "Back from the issuer"),
     _entry("GET /auth/me", SCOPES, _NONE, "Who asks, and what this one may do"),
     _entry("POST /auth/logout", SCOPES, _NONE, "End the session", secret=True),
+    # the console
+    _entry("GET /console", _NONE, _NONE, "The web application for analysts"),
+    _entry("GET /console/{file}", _NONE, _NONE, "A file of it"),
     # the service
     _entry("GET /v1/status", READ, _ANYBODY, "How far everything is"),
     _entry("GET /metrics", READ, _ANYBODY, "Metrics for Prometheus"),

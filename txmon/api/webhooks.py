@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import fields
 from typing import Any, TypeVar
 
+import sqlalchemy as sa
 from fastapi import APIRouter, Response
 
 from txmon.api.changes import change
@@ -25,6 +26,8 @@ from txmon.notify import Delivery, Endpoint, Master, Wanted, endpoints
 from txmon.notify.message import FULL
 from txmon.store import Tx
 from txmon.store.identity import Principal
+from txmon.store.retention import Past
+from txmon.store.schema import outbox
 
 T = TypeVar("T")
 
@@ -77,7 +80,9 @@ def routes(parts: Parts, router: APIRouter) -> None:
 
     @router.post("/v1/webhooks/{webhook_id}/replay")
     def replay_messages(exchange: Asked, webhook_id: OurId, which: Replay) -> Response:
-        count = _change(parts, exchange, webhook_id, lambda tx, by: _replay(tx, webhook_id, which, by))
+        count = _change(
+            parts, exchange, webhook_id, lambda tx, by: _replay(tx, webhook_id, which, by, parts.past())
+        )
         return plain({"webhook_id": webhook_id, "messages": count}, 202)
 
     @router.get("/v1/webhooks/{webhook_id}/deliveries")
@@ -116,13 +121,17 @@ def _change(parts: Parts, exchange: Exchange, webhook_id: str, make: Callable[[T
     return done
 
 
-def _replay(tx: Tx, webhook_id: str, which: Replay, by: str) -> int:
+def _replay(tx: Tx, webhook_id: str, which: Replay, by: str, past: Past) -> int:
+    old = past.before("outbox")
     if which.messages is not None:
+        there = sa.select(outbox.c.id).where(outbox.c.id.in_(which.messages), outbox.c.created_us <= old)
+        if tx.conn.execute(there).first() is not None:
+            raise NotFound("a message is past its retention; leave it out")
         return endpoints.replay(tx, webhook_id, which.messages, by=by)
     since, until = micros(which.since), micros(which.until)
     assert since is not None  # the body's own check
     return endpoints.replay_range(
-        tx, webhook_id, since, tx.clock.now_us() + 1 if until is None else until, by=by
+        tx, webhook_id, max(since, old + 1), tx.clock.now_us() + 1 if until is None else until, by=by
     )
 
 

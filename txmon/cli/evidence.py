@@ -7,6 +7,7 @@ found something, 2 an error, told on one line with its remedy.
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -14,12 +15,14 @@ import typer
 
 from txmon.cli.options import Json, Place, SettingsFile
 from txmon.cli.storeplace import places_of
-from txmon.clock import SystemClock, random_bytes, rfc3339
-from txmon.errors import ConfigError, InputError
+from txmon.clock import SystemClock, random_bytes
+from txmon.errors import ConfigError, InputError, NotFound
 from txmon.evidence import bundle, signing
 from txmon.evidence.check import check
-from txmon.evidence.custody import Maker, note
+from txmon.evidence.custody import Maker, note, noted
 from txmon.evidence.redact import PROFILES
+from txmon.store.due import is_past
+from txmon.store.retentionfile import load_classes
 
 app = typer.Typer(no_args_is_help=True, help="Evidence bundles; see docs/evidence.md.", rich_markup_mode=None)
 key_app = typer.Typer(no_args_is_help=True, help="The key that signs bundles.", rich_markup_mode=None)
@@ -55,9 +58,11 @@ def export(
     maker = Maker(by, purpose, SystemClock().now_us())
     places = places_of(store, settings)
     with places.open(read_only=True) as opened:
+        if is_past(opened, alert_id, load_classes(places.retention).at(maker.now_us)):
+            raise NotFound("there is no such alert: it is past its retention, or never was")
         made = bundle.export(opened, alert_id, out, signer, maker, profile)
     try:
-        note(places.snapshots.parent, _noted(made, alert_id, profile, maker))
+        note(places.snapshots.parent, noted(asdict(made), alert_id, profile, maker))
     except ConfigError:
         out.unlink()
         raise
@@ -129,14 +134,6 @@ def key_show(key: KeyPath = None) -> None:
     found = signing.load_key(key or signing.default_key_path())
     typer.echo(signing.public_pem(found).decode().strip())
     typer.echo(f"sha256 {signing.name_of(found.public_key())}")
-
-
-def _noted(made: bundle.Made, alert_id: str, profile: str, maker: Maker) -> dict[str, object]:
-    return {
-        "at": rfc3339(maker.now_us), "alert": alert_id, "profile": profile, "by": maker.by,
-        "purpose": maker.purpose, "file": made.path.name, "sha256": made.sha256, "seq": made.head_seq,
-        "head": made.head, "signer": made.signer,
-    }  # fmt: skip
 
 
 def _read(path: Path) -> bytes:

@@ -15,6 +15,7 @@ from txmon.cli.outgoing import alert_out_of, dispatcher_of
 from txmon.cli.running import new_intake
 from txmon.clock import monotonic_s
 from txmon.errors import ConfigError
+from txmon.evidence.headchore import HeadChore
 from txmon.model.rates import Rates
 from txmon.notify import Dispatcher
 from txmon.pipeline.housekeeping import Chore, Housekeeping
@@ -66,6 +67,12 @@ def run(
             wake = None if running.dispatcher is None else running.dispatcher.wake
             running.server = Port(service, wake)
             running.chores += running.server.chores
+        doors = service.doors
+        heads = HeadChore(
+            settings, service.store, doors.clock,
+            lambda error: doors.log.warning("heads.unsigned", exc_info=error),
+        )  # fmt: skip
+        running.chores.append(heads.round)
         housekeeping = Housekeeping(service, running.chores)
         housekeeping.start()
         if running.server is not None:

@@ -77,10 +77,15 @@ def hands(place: str | None, settings: Path | None, key_file: Path | None) -> It
     """
     with opened(place, settings) as store:
         access = Access(store)
-        yield Hands(store, access, access.authenticate(_token(key_file), store.clock.now_us()))
+        yield Hands(store, access, access.authenticate(token_of(key_file), store.clock.now_us()))
 
 
-def _token(key_file: Path | None) -> str:
+def token_of(key_file: Path | None) -> str:
+    """Return the key in a file, or ask for it.
+
+    Raises:
+        ConfigError: the file cannot be read, or others may read it.
+    """
     if key_file is None:
         asked: str = typer.prompt("your API key", hide_input=True, err=True)
         return asked.strip()

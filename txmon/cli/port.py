@@ -20,6 +20,7 @@ from txmon.pipeline.work import Decoded, Sender
 from txmon.store import Tx
 from txmon.store.access import Access
 from txmon.store.audit import AuditLog
+from txmon.store.warehouse.layout import FOLDER
 
 _START_S, _KEEP_ALIVE_S = 30.0, 75
 _LAST_NOTES_S, _NOTICED_S = 1.0, 0.3
@@ -35,6 +36,7 @@ class Port:
         self._app = create_app(
             service, settings=settings, metrics=service.metrics, access=self.access, audit=self.audit,
             clock=doors.clock, log=doors.log, decode=self._decoder, wake=wake,
+            warehouse=service.folder / FOLDER if settings.warehouse else None,
         )  # fmt: skip
         self._server = uvicorn.Server(
             uvicorn.Config(

@@ -15,6 +15,7 @@ from typing import Any, Self, TypeVar
 import httpx
 
 from txmon.client import casework, wire
+from txmon.client.aioreports import AsyncReports
 from txmon.client.base import Base, Budget, checked, interrupted, live_alert, log, read_decisions, read_page
 from txmon.client.bulk import Portion, portions
 from txmon.client.errors import AccessDenied, ClientError, Unavailable
@@ -37,7 +38,7 @@ T = TypeVar("T")
 _LONGEST_PAUSE_S = 30.0
 
 
-class AsyncClient(Base):
+class AsyncClient(AsyncReports, Base):
     """Sends events, reads alerts; see the package."""
 
     def __init__(

@@ -28,22 +28,22 @@ def case_call(case_id: str, part: str | None, purpose: str | None) -> Call:
 
 def opening(alerts: Iterable[Mapping[str, Any]], values: Mapping[str, Any], key: str) -> Call:
     """Return the request that makes a case of alerts, as they were listed."""
-    return Call("POST", CASES, _body({"alerts": seen(alerts)} | _given(values)), key=key)
+    return Call("POST", CASES, body({"alerts": seen(alerts)} | _given(values)), key=key)
 
 
 def changing(case_id: str, version: int, values: Mapping[str, Any]) -> Call:
     """Return the request that changes one thing about a case; None takes a value away."""
-    return Call("PATCH", _path(case_id, None), _body(values), version=version)
+    return Call("PATCH", _path(case_id, None), body(values), version=version)
 
 
 def doing(case_id: str, part: str, version: int | None, values: Mapping[str, Any], key: str) -> Call:
     """Return the request that does something in a case: ``comments``, ``parties``, ``merge`` ..."""
-    return Call("POST", _path(case_id, part), _body(values), key=key, version=version)
+    return Call("POST", _path(case_id, part), body(values), key=key, version=version)
 
 
 def working(alerts: Iterable[Mapping[str, Any]], values: Mapping[str, Any], key: str) -> Call:
     """Return the request that does one thing with many alerts, as they were listed."""
-    return Call("POST", WORK, _body({"alerts": seen(alerts)} | dict(values)), key=key)
+    return Call("POST", WORK, body({"alerts": seen(alerts)} | dict(values)), key=key)
 
 
 def seen(alerts: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -67,7 +67,12 @@ def _given(values: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None}
 
 
-def _body(values: Mapping[str, Any]) -> bytes:
+def body(values: Mapping[str, Any]) -> bytes:
+    """Return values as JSON.
+
+    Raises:
+        InputError: one is none.
+    """
     try:
         return orjson.dumps(values)
     except orjson.JSONEncodeError:

@@ -19,6 +19,7 @@ from txmon.client.bulk import portions
 from txmon.client.deadline import DeadlineTransport, deadline
 from txmon.client.errors import AccessDenied, ClientError, Unavailable
 from txmon.client.options import Doors, Options, default_tls
+from txmon.client.reports import Reports
 from txmon.client.sse import Parser
 from txmon.client.types import (
     Alert,
@@ -37,7 +38,7 @@ T = TypeVar("T")
 _IDLE_S, _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 0.5, 30.0
 
 
-class Client(Base):
+class Client(Reports, Base):
     """Sends events, reads alerts; see the package."""
 
     def __init__(

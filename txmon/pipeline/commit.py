@@ -20,7 +20,18 @@ from txmon.pipeline.earlier import earlier_advice
 from txmon.pipeline.messages import alert_messages
 from txmon.pipeline.scoring import Applied
 from txmon.pipeline.work import Outcome
-from txmon.store import Store, Tx, aliases, answers, journal, offsets, outbox, quarantine, workflow
+from txmon.store import (
+    Store,
+    Tx,
+    aliases,
+    answers,
+    casefollow,
+    journal,
+    offsets,
+    outbox,
+    quarantine,
+    workflow,
+)
 from txmon.store.db import Marks
 
 
@@ -74,6 +85,7 @@ def _fill(tx: Tx, prepared: Prepared, point: Fault) -> Stored:
         ids = workflow.add_hits(tx, applied.hits, seq)
         if len(applied.changes):
             silent = _alerts(tx, prepared, ids, seq)
+            seq = tx.marks.seq  # behind what it did to cases
         point("hits_stored")
     numbers = range(0)
     if len(prepared.refused.table):
@@ -111,6 +123,7 @@ def _alerts(tx: Tx, prepared: Prepared, ids: range, seq: int) -> frozenset[str]:
     names = alerts.column("alert_id").to_pylist()
     before = workflow.historic(tx, names) if _history_possible(prepared, fed, names) else frozenset()
     opened = _where(changes, "opened")
+    in_cases = casefollow.linked(tx, sorted(frozenset(names) - opened))
     silent = frozenset(n for n in names if n not in fed and (n in before or n in opened))
     for past, which in ((True, silent & opened), (False, frozenset(names) - (silent & opened))):
         if which:
@@ -126,6 +139,7 @@ def _alerts(tx: Tx, prepared: Prepared, ids: range, seq: int) -> frozenset[str]:
             )
     woken = sorted(before & fed)
     workflow.wake(tx, woken, now)
+    casefollow.follow(tx, in_cases, seq)
     new = (opened - silent) | frozenset(woken)
     more = _where(changes, "new_evidence") - silent - new
     outbox.add(tx, alert_messages(alerts, new, more), seq, now)

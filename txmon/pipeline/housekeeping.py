@@ -15,6 +15,7 @@ from txmon.pipeline.errand import Errand
 from txmon.pipeline.service import Service
 from txmon.pipeline.standing import Standing
 from txmon.store import Tx, answers, outbox
+from txmon.store.retentionfile import load_classes
 from txmon.store.schema import alerts
 
 _ROUND_S, _MINUTE_US, _HOUR_US = 1.0, 60_000_000, 3_600_000_000
@@ -85,7 +86,8 @@ class Housekeeping:
 
     def _alerts(self) -> None:
         metrics, now = self._service.metrics, self._service.doors.clock.now_us()
-        working = (alerts.c.state.in_(("open", "in_review")), ~alerts.c.historic)
+        past = load_classes(self._service.settings.retention_file).at(now).alert()
+        working = (alerts.c.state.in_(("open", "in_review")), ~alerts.c.historic, sa.not_(past))
         by_severity = (
             sa.select(alerts.c.severity, sa.func.count(), sa.func.min(alerts.c.created_us))
             .where(*working)
@@ -93,7 +95,7 @@ class Housekeeping:
         )
         untouched = (
             sa.select(alerts.c.alert_id, alerts.c.severity, alerts.c.created_us)
-            .where(alerts.c.state == "open", ~alerts.c.historic, alerts.c.severity == "critical")
+            .where(*working, alerts.c.state == "open", alerts.c.severity == "critical")
             .order_by(alerts.c.created_us)
             .limit(50)
         )

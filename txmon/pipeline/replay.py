@@ -101,8 +101,10 @@ def first_erased(store: Store) -> int | None:
     query = sa.select(rows.c.first_event_seq, rows.c.event_count, rows.c.salts).where(
         rows.c.kind == journal.EVENTS
     )
-    with store.read() as conn:
-        for first, count, salts in conn.execute(query.order_by(rows.c.seq).execution_options(yield_per=256)):
+    # closed by name: a cursor of the server that is left open complains when it is collected
+    paged = query.order_by(rows.c.seq).execution_options(yield_per=256)
+    with store.read() as conn, conn.execute(paged) as found:
+        for first, count, salts in found:
             there = journal.present(bytes(salts))
             if len(there) < count:
                 gone = np.setdiff1d(np.arange(count), there)

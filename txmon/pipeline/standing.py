@@ -17,6 +17,7 @@ import sqlalchemy as sa
 
 from txmon.metrics import WAITING_AGES
 from txmon.pipeline.service import Service
+from txmon.store.retentionfile import load_classes
 from txmon.store.schema import alerts, erasures
 
 URGENT = ("child-exploitation", "procurement")  # typologies; shipped rules have procurement under the first
@@ -44,12 +45,18 @@ class Standing:
         metrics.disk_size_bytes.set(shutil.disk_usage(service.folder).total)
         now = service.doors.clock.now_us()
         with service.store.read() as conn:
-            metrics.set_urgent((name, (now - at) / 1e6) for name, at in conn.execute(_urgent()))
+            metrics.set_urgent(
+                (name, (now - at) / 1e6) for name, at in conn.execute(_urgent(self._kept(now)))
+            )
         if abs(now - self._slow_us) >= _EVERY_US:
             self._slow_us = now
             self._waiting(now)
-            self._decided()
+            self._decided(now)
             self._erasures()
+
+    def _kept(self, now: int) -> sa.ColumnElement[bool]:
+        """The condition that leaves alerts that are not past their retention."""
+        return sa.not_(load_classes(self._service.settings.retention_file).at(now).alert())
 
     def _engine(self) -> None:
         pulse, metrics = self._service.applier.scoring.pulse, self._service.metrics
@@ -67,7 +74,7 @@ class Standing:
         )
         query = (
             sa.select(alerts.c.severity, age, sa.func.count())
-            .where(alerts.c.state.in_(("open", "in_review")), ~alerts.c.historic)
+            .where(alerts.c.state.in_(("open", "in_review")), ~alerts.c.historic, self._kept(now))
             .group_by(alerts.c.severity, "age")
         )
         with self._service.store.read() as conn:
@@ -76,10 +83,10 @@ class Standing:
             for at in WAITING_AGES:
                 self._service.metrics.alerts_waiting.labels(severity, at).set(found.get((severity, at), 0))
 
-    def _decided(self) -> None:
+    def _decided(self, now: int) -> None:
         query = (
             sa.select(alerts.c.rule_ids, alerts.c.state, sa.func.count())
-            .where(alerts.c.state.in_(("escalated", "dismissed")))
+            .where(alerts.c.state.in_(("escalated", "dismissed")), self._kept(now))
             .group_by(alerts.c.rule_ids, alerts.c.state)
         )
         counts: Counter[tuple[str, str]] = Counter()
@@ -122,11 +129,11 @@ class Standing:
             family.touch()
 
 
-def _urgent() -> Any:
+def _urgent(kept: sa.ColumnElement[bool]) -> Any:
     named = sa.or_(*(alerts.c.typologies.contains(f'"{name}"', autoescape=True) for name in URGENT))
     return (
         sa.select(alerts.c.alert_id, alerts.c.created_us)
-        .where(alerts.c.state == "open", ~alerts.c.historic, alerts.c.severity == "critical", named)
+        .where(alerts.c.state == "open", ~alerts.c.historic, alerts.c.severity == "critical", named, kept)
         .order_by(alerts.c.created_us)
         .limit(50)
     )
