@@ -173,7 +173,7 @@ def test_the_examples_work_in_their_order(tmp_path: Path) -> None:
         api.close()
 
 
-def _drafted(case_id: str, report_id: str, now_us: int, jurisdiction: str | None) -> Report:
+def _drafted(case_id: str, report_id: str, now_us: int, *_: Any) -> Report:
     return whole_report(report_id=report_id, case_id=case_id)
 
 

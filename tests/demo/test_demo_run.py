@@ -55,7 +55,7 @@ def _papers(folder: Path) -> None:
     """A case with reports that validate and say SIMULATED, bundles that verify, and nothing else of the kind."""
     reports = {path.name: path.read_bytes() for path in folder.iterdir() if path.suffix in (".xml", ".json")}
     assert sorted(reports) == ["filer.json", "fincen.xml", "fintrac.json", "goaml.xml"]
-    for form, (_, name) in filing.REPORTS.items():
+    for form, name in filing.REPORTS.items():
         assert b"SIMULATED" in reports[name], name
         assert checks.errors(formats.get(form).validate(reports[name], Options())) == [], name
     key = (folder / papers.PUBLIC_KEY).read_bytes()
@@ -74,7 +74,7 @@ def test_reports_are_valid_by_the_authorities_own_schemas(tmp_path: Path) -> Non
             pytest.skip(f"{path.name} is not beside the repository")
     demo(tmp_path, 12_000, 5, KEY, open_desk, Clock(), lambda _: None)
     for form, path in SCHEMAS.items():
-        data = (tmp_path / filing.REPORTS[form][1]).read_bytes()
+        data = (tmp_path / filing.REPORTS[form]).read_bytes()
         assert checks.errors(formats.get(form).validate(data, Options(schema=path))) == [], form
 
 

@@ -10,7 +10,7 @@ import pytest
 from reportkit import report
 
 from txmon.errors import ConfigError
-from txmon.filing.records import RecordBook, read_institution
+from txmon.filing.records import RecordBook, Wanted, read_institution
 from txmon.reports.model import Mode
 from txmon.reports.modeljson import part_of
 
@@ -25,10 +25,10 @@ def folder_of(path: Path, *, parties: Any = MADE.parties, accounts: Any = MADE.a
 
 
 def test_an_entry_is_read_as_it_was_written(filer: Path) -> None:
-    found = read_institution(filer, "AE")
+    found = read_institution(filer, Wanted("AE"))
     assert (found.filer, found.reporting_person) == (MADE.filer, MADE.reporting_person)
     assert found.mode is Mode.LIVE
-    assert read_institution(filer, None) == found
+    assert read_institution(filer, Wanted()) == found
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ def test_a_wrong_file_is_refused_with_the_place(filer: Path, change: dict[str, A
     given = json.loads(filer.read_text()) | change
     filer.write_text(json.dumps(given))
     with pytest.raises(ConfigError, match=r"filer\.json") as error:
-        read_institution(filer, "AE")
+        read_institution(filer, Wanted("AE"))
     assert told in str(error.value)
 
 
@@ -53,13 +53,13 @@ def test_two_entries_need_a_word(filer: Path) -> None:
     filer.write_text(json.dumps(given | {"institutions": [*given["institutions"], given["institutions"][0]]}))
     for jurisdiction in (None, "AE"):
         with pytest.raises(ConfigError, match="AE, AE"):
-            read_institution(filer, jurisdiction)
+            read_institution(filer, Wanted(jurisdiction))
 
 
 def test_a_file_that_is_no_json_is_refused(tmp_path: Path) -> None:
     for path in (tmp_path / "none.json", tmp_path):
         with pytest.raises(ConfigError, match="is no JSON file"):
-            read_institution(path, "AE")
+            read_institution(path, Wanted("AE"))
 
 
 def test_only_who_is_asked_for_is_read_with_holders_and_owners(tmp_path: Path) -> None:
@@ -87,3 +87,18 @@ def test_a_broken_line_is_named_and_not_repeated(tmp_path: Path, line: str, told
         RecordBook(tmp_path).find((), {"p-1"})
     assert told in str(error.value)
     assert "secret-7" not in str(error.value)
+
+
+def test_without_a_jurisdiction_the_formats_choose(filer: Path) -> None:
+    given = json.loads(filer.read_text())
+    (one,) = given["institutions"]
+    both = [
+        one | {"formats": ["goaml"]},
+        one | {"formats": ["fincen"], "jurisdiction": "US", "local_currency": "USD"},
+    ]
+    filer.write_text(json.dumps(given | {"institutions": both}))
+    assert read_institution(filer, Wanted(None, ("fincen", "pdf"))).jurisdiction == "US"
+    assert read_institution(filer, Wanted("AE", ("fincen",))).jurisdiction == "AE"
+    for formats in ((), ("html",), ("goaml", "fincen")):
+        with pytest.raises(ConfigError, match="say which jurisdiction; it has AE, US"):
+            read_institution(filer, Wanted(None, formats))

@@ -36,7 +36,7 @@ def fincen(desk: Desk) -> Any:
     """A report in the United States, released."""
     report = a_report()
 
-    def draft(case_id: str, report_id: str, now_us: int, _: str | None) -> Any:
+    def draft(case_id: str, report_id: str, now_us: int, *_: Any) -> Any:
         return replace(report, report_id=report_id, case_id=case_id, prepared_at=moment(now_us))
 
     desk.office._drafter = draft

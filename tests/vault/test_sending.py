@@ -76,8 +76,8 @@ def test_a_format_without_a_way_and_one_that_was_not_released(desk: VaultDesk) -
 
 @pytest.mark.parametrize("mode", [Mode.SIMULATED, Mode.TEST])
 def test_no_transport_takes_what_is_not_live(tmp_path: Path, mode: Mode) -> None:
-    def rehearsed(case_id: str, report_id: str, now_us: int, jurisdiction: str | None) -> Report:
-        return drafted(case_id, report_id, now_us, jurisdiction, mode=mode)
+    def rehearsed(case_id: str, report_id: str, now_us: int, *_: Any) -> Report:
+        return drafted(case_id, report_id, now_us, mode=mode)
 
     with vault_desk(tmp_path, rehearsed, filing_file=way_of(tmp_path)) as desk:
         report_id = desk.released()

@@ -72,9 +72,7 @@ def caller(person: str, *roles: str, **more: Any) -> Caller:
     return Caller(principal(person, **more), frozenset(roles), reports, purpose=WHY)
 
 
-def drafted(
-    case_id: str, report_id: str, now_us: int, _jurisdiction: str | None = None, **changes: Any
-) -> Report:
+def drafted(case_id: str, report_id: str, now_us: int, *_: Any, **changes: Any) -> Report:
     """A complete report of a case, as of the test's now."""
     return whole_report(
         **({"report_id": report_id, "case_id": case_id, "prepared_at": moment(now_us)} | changes)
@@ -110,7 +108,7 @@ class Desk:
     def new_office(self) -> Office:
         return Office(
             self.vault, cases=self.cases, copier=self.copied, rules=jurisdictions.load(),
-            drafter=lambda case, report, now, _: drafted(case, report, now, None, **self.changes),
+            drafter=lambda case, report, now, *_: drafted(case, report, now, **self.changes),
         )  # fmt: skip
 
     def copied(self, refs: Collection[EventRef]) -> Copied:

@@ -44,7 +44,7 @@ class NewReport(Given):
     case_id: Word
     formats: Formats
     jurisdiction: Annotated[str, Field(pattern=r"^[A-Z]{2}$")] | None = Field(
-        None, description="left out: the only one of whoever files"
+        None, description="left out: that of whoever files in these formats"
     )
 
 

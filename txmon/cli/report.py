@@ -44,6 +44,9 @@ Profile = Annotated[
     str, typer.Option("--profile", help="Jurisdiction of the format: a name, or the path of a profile file.")
 ]
 Out = Annotated[Path, typer.Option("--out", help="File that is written.")]
+MaybeOut = Annotated[
+    Path | None, typer.Option("--out", help="File that is written; none: the report's number, here.")
+]
 Target = Annotated[
     str, typer.Argument(help="A case's id, or a file: a report of the model or a written one.")
 ]
@@ -74,13 +77,18 @@ def list_formats() -> None:
 @app.command()
 def draft(
     target: Target,
-    out: Out,
+    out: MaybeOut = None,
+    form: Annotated[
+        str, typer.Option("--format", help="What it is for; also says what is missing for it.")
+    ] = "",
+    profile: Profile = "",
     jurisdiction: Jurisdiction = "",
     number: Number = "",
     filer: FilerFile = None,
     records: RecordsFolder = None,
     store: Place = None,
     settings: SettingsFile = None,
+    as_json: Json = False,
 ) -> None:
     """Draft a report from a case, or the narrative of a model anew; what is signed is not replaced."""
     path = Path(target)
@@ -90,9 +98,18 @@ def draft(
             raise InputError(f"{path}: the narrative is signed; take narrative.signed out to draft it anew")
         report = replace(report, narrative=rendernarrative.draft(report))
     else:
-        report = drafted(target, CaseSources(jurisdiction, number, filer, records, store, settings))
+        report = drafted(target, CaseSources(jurisdiction, form, number, filer, records, store, settings))
+    found = checks.check_for(report, formats.get(form), Options(profile=profile)) if form else []
+    out = out or Path(f"{report.report_id}.json")
     _put(out, modeljson.dumps(report))
+    if as_json:
+        stopping = len(checks.errors(found))
+        facts = {"out": str(out), "report_id": report.report_id, "mark": report.mark, "errors": stopping}
+        typer.echo(json.dumps(facts))
+        return
     typer.echo(f"{out}: {len(report.narrative.paragraphs)} paragraphs, for a person to complete and sign")
+    for one in found:
+        typer.echo(str(one))
 
 
 @app.command()
@@ -113,7 +130,7 @@ def validate(
 ) -> None:
     """Say what is missing or wrong, each with field and remedy; exit code 1 where release is stopped."""
     path, options = Path(target), Options(schema=schema, profile=profile)
-    case = CaseSources(jurisdiction, "", filer, records, store, settings)
+    case = CaseSources(jurisdiction, form, "", filer, records, store, settings)
     report = _model(path, case)
     if report is not None:
         found = checks.check_for(report, formats.get(form), options) if form else checks.check(report)
@@ -137,7 +154,7 @@ def validate(
 def export(
     target: Target,
     form: Annotated[str, typer.Option("--format", help="Format; see `txmon report formats`.")],
-    out: Out,
+    out: MaybeOut = None,
     schema: Schema = None,
     profile: Profile = "",
     jurisdiction: Jurisdiction = "",
@@ -149,7 +166,7 @@ def export(
     as_json: Json = False,
 ) -> None:
     """Write a report in an authority's format; refused, with every reason, where something is missing."""
-    case = CaseSources(jurisdiction, number, filer, records, store, settings)
+    case = CaseSources(jurisdiction, form, number, filer, records, store, settings)
     report = _model(Path(target), case)
     if report is None:
         raise InputError(f"{target}: is no report of the model; `txmon report draft` makes one")
@@ -157,6 +174,7 @@ def export(
     options = Options(schema=schema, profile=profile)
     data = checks.write(report, written, options)
     _tell(written, options)
+    out = out or Path(report.report_id + written.suffix)
     _put(out, data)
     mark = f"; it carries {report.mark} and is not for submission" if report.mark else ""
     if as_json:
@@ -178,7 +196,7 @@ def show(
     settings: SettingsFile = None,
 ) -> None:
     """Write a page for people, with what is missing at its top; a PDF where --out ends in .pdf."""
-    report = _model(Path(target), CaseSources(jurisdiction, "", filer, records, store, settings))
+    report = _model(Path(target), CaseSources(jurisdiction, form, "", filer, records, store, settings))
     if report is None:
         raise InputError(f"{target}: is no report of the model; `txmon report draft` makes one")
     written: Format = formats.get(form or "html")

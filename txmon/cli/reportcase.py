@@ -13,6 +13,7 @@ from txmon.cli.storeplace import places_of
 from txmon.clock import SystemClock
 from txmon.errors import ConfigError
 from txmon.filing.drafts import draft_of_case
+from txmon.filing.records import Wanted
 from txmon.reports.model import Report
 from txmon.settings import load
 
@@ -22,6 +23,7 @@ class CaseSources:
     """What the options say; what they leave out comes from the settings."""
 
     jurisdiction: str
+    form: str
     number: str
     filer: Path | None
     records: Path | None
@@ -54,5 +56,5 @@ def drafted(case_id: str, said: CaseSources) -> Report:
             case_id,
             number=said.number,
             now_us=SystemClock().now_us(),
-            jurisdiction=said.jurisdiction or None,
+            wanted=Wanted(said.jurisdiction or None, (said.form,) if said.form else ()),
         )

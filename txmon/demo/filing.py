@@ -16,8 +16,8 @@ import httpx
 from txmon.demo.desk import ANA, BEN, Desk, ok, person
 from txmon.errors import ConfigError, StateError
 
-# format -> jurisdiction, file
-REPORTS = {"goaml": ("AE", "goaml.xml"), "fincen": ("US", "fincen.xml"), "fintrac": ("CA", "fintrac.json")}
+# format -> file
+REPORTS = {"goaml": "goaml.xml", "fincen": "fincen.xml", "fintrac": "fintrac.json"}
 _PURPOSE = "the report on the case of this demo"
 
 
@@ -29,8 +29,8 @@ def file_reports(desk: Desk, case_id: str, out: Path) -> list[str]:
     """
     refused = ""
     with person(desk, ANA, _PURPOSE) as ana, person(desk, BEN, _PURPOSE) as ben:
-        for form, (jurisdiction, name) in REPORTS.items():
-            asked = {"case_id": case_id, "formats": [form], "jurisdiction": jurisdiction}
+        for form, name in REPORTS.items():
+            asked = {"case_id": case_id, "formats": [form]}
             made = ok(ana.post("/v1/vault/reports", json=asked), 201)
             path = f"/v1/vault/reports/{made['report_id']}"
             made = _step(ana, path, "signature", made, {})

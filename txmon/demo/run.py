@@ -105,7 +105,7 @@ def _work(out: Path, desk: Desk, story: Story, clock: Clock, say: Callable[[str]
     say("writing reports of the case and bundles of its evidence")
     filed = file_reports(desk, made.case_id, out)
     proven = papers.bundles(desk.store, alert["alert_id"], out, clock)
-    reports = ", ".join(name for _, name in REPORTS.values())
+    reports = ", ".join(REPORTS.values())
     bundles = ", ".join(path.name for path in proven)
     return [*told, *made.told, *filed, f"Reports, each marked SIMULATED: {reports}; evidence: {bundles}"]
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from txmon.errors import ConfigError
 from txmon.filing.caserecord import moment
 from txmon.filing.fromcase import Sources, report_of_case
-from txmon.filing.records import RecordBook, read_institution
+from txmon.filing.records import RecordBook, Wanted, read_institution
 from txmon.model.keys import PanKey, load_key
 from txmon.model.rates import load_rates
 from txmon.reports.model import Report
@@ -24,13 +24,13 @@ def draft_of_case(
     *,
     number: str,
     now_us: int,
-    jurisdiction: str | None = None,
+    wanted: Wanted,
 ) -> Report:
     """Return the report of a case.
 
     Args:
         number: the report's own; empty: made of the case's id.
-        jurisdiction: ISO 3166-1 alpha-2; None: the only one of the filer's file.
+        wanted: which entry of the filer's file.
 
     Raises:
         ConfigError: no filer's file is named, or one of the files is wrong. And as `report_of_case`.
@@ -39,7 +39,7 @@ def draft_of_case(
         raise ConfigError(
             "a report of a case needs to know who files; name the file by TXMON_FILER_FILE (docs/filer.md)"
         )
-    institution = read_institution(settings.filer_file, jurisdiction)
+    institution = read_institution(settings.filer_file, wanted)
     sources = Sources(
         institution=institution,
         records=RecordBook(settings.records_dir),

@@ -1,6 +1,6 @@
 """Who files, and what the institution has on record of parties and accounts.
 
-    institution = read_institution(path, "AE")
+    institution = read_institution(path, Wanted("AE"))
     parties, accounts = RecordBook(folder).find(account_ids, party_ids)
 
 The institution is a JSON file with an entry a jurisdiction, in the words of the report model. Records are
@@ -21,6 +21,7 @@ from txmon.errors import ConfigError
 from txmon.reports.model import Account, Contact, Filer, Mode, Party
 from txmon.reports.modeljson import ReportModelError, read_part
 
+FOR_PEOPLE = ("html", "pdf")  # formats of no authority
 PARTIES, ACCOUNTS = "parties.ndjson", "accounts.ndjson"
 
 
@@ -29,13 +30,27 @@ class Institution:
     """Who files in a jurisdiction (ISO 3166-1 alpha-2), and in which currency amounts are told there.
 
     `mode` is what every report of this file is: `simulated` for a demonstration, whatever the events are.
+    `formats` are those that its reports are written in; empty: any.
     """
 
     jurisdiction: str
     local_currency: str
     filer: Filer
     reporting_person: Contact | None = None
+    formats: tuple[str, ...] = ()
     mode: Mode = Mode.LIVE
+
+    def writes(self, formats: Collection[str]) -> bool:
+        """Whether its reports are written in all of these."""
+        return not self.formats or set(formats) <= {*self.formats, *FOR_PEOPLE}
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which institution: by jurisdiction, else by the formats that a report is for."""
+
+    jurisdiction: str | None = None
+    formats: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,8 +59,8 @@ class _File:
     institutions: tuple[Institution, ...] = field(default=())
 
 
-def read_institution(path: Path, jurisdiction: str | None) -> Institution:
-    """Return the entry of a jurisdiction; None: the only entry.
+def read_institution(path: Path, wanted: Wanted) -> Institution:
+    """Return the entry of a jurisdiction; without one, the only entry whose reports are of the formats.
 
     Raises:
         ConfigError: the file cannot be read or is not of the form, or has no entry, or two, of it.
@@ -60,13 +75,16 @@ def read_institution(path: Path, jurisdiction: str | None) -> Institution:
         raise ConfigError(f"{path}: {error}") from error
     if found.version != 1:
         raise ConfigError(f"{path}: version must be 1")
-    named = [each for each in found.institutions if jurisdiction in (None, each.jurisdiction)]
+    where = wanted.jurisdiction
+    named = [
+        each
+        for each in found.institutions
+        if (each.writes(wanted.formats) if where is None else each.jurisdiction == where)
+    ]
     if len(named) != 1:
         known = ", ".join(sorted(each.jurisdiction for each in found.institutions)) or "none"
-        wanted = (
-            "say which jurisdiction" if jurisdiction is None else f"one entry of {jurisdiction} is wanted"
-        )
-        raise ConfigError(f"{path}: {wanted}; it has {known}")
+        asked = "say which jurisdiction" if where is None else f"one entry of {where} is wanted"
+        raise ConfigError(f"{path}: {asked}; it has {known}")
     return named[0]
 
 

@@ -155,7 +155,7 @@ class Office:
         """
         require_role(caller, MLRO)
         names, facts = writing.chosen(formats), self._cases.facts(caller.who, case_id)
-        report_id, report = self.drafted(case_id, jurisdiction)
+        report_id, report = self.drafted(case_id, jurisdiction, names)
         with self.vault.file.write() as tx:
             head = self.new_head(tx, caller, report_id, case_id, names)
             head = replace(head, mode=facts.mode, entity=facts.entity, barred=tuple(sorted(facts.barred)))
@@ -164,7 +164,7 @@ class Office:
             tx.log(entry(caller, "draft", report=report_id, facts=said), report_id)
         return head
 
-    def drafted(self, case_id: str, jurisdiction: str | None) -> tuple[str, Report]:
+    def drafted(self, case_id: str, jurisdiction: str | None, formats: tuple[str, ...]) -> tuple[str, Report]:
         """Return a new report's id, and the report as it is drafted from its case, unsigned.
 
         Raises:
@@ -175,7 +175,7 @@ class Office:
         report_id = new_id("rep", self.vault.random_bytes)
         now = self.vault.clock.now_us()
         try:
-            return report_id, unsigned(self._drafter(case_id, report_id, now, jurisdiction))
+            return report_id, unsigned(self._drafter(case_id, report_id, now, jurisdiction, formats))
         except (
             ConfigError
         ) as error:  # who files is not said, or not for this jurisdiction: an operator's to mend

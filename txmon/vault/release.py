@@ -214,7 +214,9 @@ class Releases:
             found = self._office.load(reader, caller, doing.report_id)
         require_version(found.head, doing.version)
         move_of(found.head.standing, doing.action, caller.actor)
-        new_id, fresh = self._office.drafted(found.head.case_id, found.report.jurisdiction)
+        new_id, fresh = self._office.drafted(
+            found.head.case_id, found.report.jurisdiction, found.head.formats
+        )
         if kind is Kind.CORRECTION:  # of what was said: the same model, to be mended
             fresh = replace(found.report, report_id=new_id, prepared_at=fresh.prepared_at)
         made: list[Head] = []

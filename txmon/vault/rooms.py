@@ -10,8 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from txmon.clock import Clock, RandomBytes
-from txmon.errors import ConfigError, StateError
 from txmon.filing.drafts import draft_of_case
+from txmon.filing.records import Wanted
 from txmon.reports.model import Report
 from txmon.settings import Settings
 from txmon.store import Store
@@ -26,13 +26,11 @@ from txmon.vault.vault import Vault
 def _drafter(store: Store, settings: Settings) -> Drafter:
     """Return what drafts the report of a case as the settings say."""
 
-    def draft(case_id: str, report_id: str, now_us: int, jurisdiction: str | None) -> Report:
-        try:
-            return draft_of_case(
-                store, settings, case_id, number=report_id, now_us=now_us, jurisdiction=jurisdiction
-            )
-        except ConfigError as error:  # the caller's to know, and no log's
-            raise StateError(str(error)) from error
+    def draft(
+        case_id: str, report_id: str, now_us: int, jurisdiction: str | None, formats: tuple[str, ...]
+    ) -> Report:
+        wanted = Wanted(jurisdiction, formats)
+        return draft_of_case(store, settings, case_id, number=report_id, now_us=now_us, wanted=wanted)
 
     return draft
 

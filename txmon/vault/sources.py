@@ -25,8 +25,8 @@ from txmon.store.schema import hits
 from txmon.store.schema import journal as rows
 from txmon.vault.copies import Item
 
-# case, id of the report, now in UTC microseconds, jurisdiction (None: the only one of whoever files)
-Drafter = Callable[[str, str, int, str | None], Report]
+# case, id of the report, now in UTC microseconds, jurisdiction (None: that of the formats), formats
+Drafter = Callable[[str, str, int, str | None, tuple[str, ...]], Report]
 Copier = Callable[[Collection[EventRef]], "Copied"]
 
 
