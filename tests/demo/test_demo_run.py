@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import re
+import sqlite3
+import sys
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
 
 from txmon.alerts import ALERTS
+from txmon.cli import main
 from txmon.cli.demo import app
 from txmon.cli.demodesk import open_desk
 from txmon.clock import SystemClock as Clock
@@ -30,7 +36,9 @@ KEY = PanKey("0" * 8, bytes(32))
 
 
 @pytest.mark.slow
-def test_same_seed_same_story(tmp_path: Path) -> None:
+def test_same_seed_same_story(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     folders = [tmp_path / "one", tmp_path / "two"]
     said: list[str] = []
     lines = [demo(folder, 20_000, 3, KEY, open_desk, Clock(), said.append) for folder in folders]
@@ -49,6 +57,7 @@ def test_same_seed_same_story(tmp_path: Path) -> None:
     assert any("simulating" in text for text in said)
     assert "\n".join(lines[0]).count("her own approval was refused (four_eyes)") == 2
     _papers(folders[0])
+    _commands(folders[0], monkeypatch, capsys)
 
 
 def _papers(folder: Path) -> None:
@@ -64,6 +73,28 @@ def _papers(folder: Path) -> None:
     for path in bundles:
         found = check(path, key)
         assert (found.ok, found.signer_known) == (True, True), found.findings
+
+
+def _commands(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """The settings that the demo leaves are all that the commands need, for a case and a format alone."""
+    with closing(sqlite3.connect(f"file:{folder}/store/txmon.db?mode=ro", uri=True)) as conn:
+        case_id, alert_id = conn.execute("select case_id, alert_id from case_alerts").fetchone()
+    monkeypatch.chdir(folder)
+
+    def run(*words: str) -> dict[str, Any]:
+        monkeypatch.setattr(sys, "argv", ["txmon", *words, "--settings", "settings.toml", "--json"])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        assert not ended.value.code
+        return dict(json.loads(capsys.readouterr().out.splitlines()[-1]))
+
+    for form in filing.REPORTS:
+        assert run("report", "draft", case_id, "--format", form)["errors"] == 0
+        made = run("report", "export", case_id, "--format", form)
+        assert (made["mark"], Path(made["out"]).stat().st_size) == ("SIMULATED", made["bytes"])
+        assert run("report", "validate", case_id, "--format", form)["errors"] == 0
+    bundle = run("evidence", "export", alert_id, "--out", "own.zip")
+    assert check(folder / "own.zip", (folder / papers.PUBLIC_KEY).read_bytes()).signer_known, bundle
 
 
 @pytest.mark.shared

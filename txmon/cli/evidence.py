@@ -54,9 +54,9 @@ def export(
     alert_id = alert or named
     if alert_id is None or (alert and named and alert != named):
         raise InputError("name one alert: its id, as `GET /v1/alerts` lists it")
-    signer = signing.load_key(key or signing.default_key_path())
-    maker = Maker(by, purpose, SystemClock().now_us())
     places = places_of(store, settings)
+    signer = signing.load_key(key or places.signing_key)
+    maker = Maker(by, purpose, SystemClock().now_us())
     with places.open(read_only=True) as opened:
         if is_past(opened, alert_id, load_classes(places.retention).at(maker.now_us)):
             raise NotFound("there is no such alert: it is past its retention, or never was")

@@ -174,7 +174,7 @@ def export(
     options = Options(schema=schema, profile=profile)
     data = checks.write(report, written, options)
     _tell(written, options)
-    out = out or Path(report.report_id + written.suffix)
+    out = out or Path(f"{report.report_id}.{form}{written.suffix}")
     _put(out, data)
     mark = f"; it carries {report.mark} and is not for submission" if report.mark else ""
     if as_json:

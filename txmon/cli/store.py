@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from txmon.cli import retain, subject
 from txmon.cli.options import Json, Place, SettingsFile
@@ -62,7 +63,7 @@ def verify(
         plain = settings_heads if signed_file is not None else places.heads
         report = checking.verify(opened, plain, lambda rows, _: say(f"{rows:,} rows"))
         if signed_file is not None:
-            _signed(opened, signed_file, key, report)
+            _signed(opened, signed_file, _keys(places, key), report)
         state = _warehouse(opened, places.warehouse) if warehouse else State("not asked")
     ok = report.ok and state.state != "damaged"
     if as_json:
@@ -83,12 +84,15 @@ def verify(
         raise typer.Exit(1)
 
 
-def _signed(store: Store, path: Path, key: Path | None, report: checking.Report) -> None:
-    """Hold the journal against signed heads."""
+def _keys(places: Places, key: Path | None) -> list[Ed25519PublicKey]:
+    """Return the keys by which signed heads are believed: the one that is named, else one's own."""
     if key is None:
-        keys = [signing.load_key(signing.default_key_path()).public_key()]
-    else:
-        keys = [signing.read_public(_read(key), str(key))]
+        return [signing.load_key(places.signing_key).public_key()]
+    return [signing.read_public(_read(key), str(key))]
+
+
+def _signed(store: Store, path: Path, keys: list[Ed25519PublicKey], report: checking.Report) -> None:
+    """Hold the journal against signed heads."""
     good, faults = signed.check(store, path, keys)
     report.head_lines += good
     for seq, what in faults:

@@ -16,6 +16,7 @@ import sqlalchemy as sa
 
 from txmon.clock import SystemClock, random_bytes
 from txmon.errors import ConfigError, FourEyes, InputError
+from txmon.evidence import signing
 from txmon.settings import load
 from txmon.store import Store
 from txmon.store.db import ERASURES_FILE
@@ -41,6 +42,12 @@ class Places:
     retention: Path | None = None  # file of retention classes; None: the one that ships
     vault: Path | None = None  # the vault that copies of what is held go to
     vault_key: Path | None = None
+    evidence_key: Path | None = None  # key that signs bundles and heads; None: the user's own
+
+    @property
+    def signing_key(self) -> Path:
+        """The key that signs bundles and heads."""
+        return self.evidence_key or signing.default_key_path()
 
     def open(self, *, read_only: bool = False) -> Store:
         """Open the store.
@@ -89,6 +96,7 @@ def places_of(store: str | None, settings: Path | None, heads: Path | None = Non
         chosen.retention_file,
         chosen.vault_path,
         chosen.vault_key_file,
+        chosen.evidence_key,
     )
 
 
