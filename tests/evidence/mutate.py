@@ -215,9 +215,8 @@ def _said(files: Files, name: str, chance: random.Random) -> tuple[Files, str]:
     document = json.loads(files[name])
     if name == "alert.json":
         key = chance.choice(("severity", "protect", "subject_id", "entity", "score"))
-        document[key] = _another(document[key], key, None, chance)
-        if key == "score":  # shown with two places
-            document[key] += 1
+        # a score is shown with two places, so it changes by a whole one
+        document[key] = document[key] + 1 if key == "score" else _another(document[key], key, None, chance)
     else:
         line = chance.choice([each for each in document if each["what"] != "config put in force"])
         key = chance.choice(("at", "row", "what") if line["row"] is not None else ("at", "by"))
